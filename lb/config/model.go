@@ -1,0 +1,366 @@
+package config
+
+import (
+	"io/fs"
+	"net/netip"
+	"time"
+)
+
+// Config is a validated configuration. It is built once and then only read; every loop may share it.
+type Config struct {
+	Global  Global
+	Proxies []*Proxy // frontends, backends and listens, in the order of the files
+}
+
+// Pos is a place in a file: what a diagnostic points at.
+type Pos struct {
+	File string
+	Line int // from 1
+}
+
+// Global is the process-wide section. Several "global" sections merge into one.
+type Global struct {
+	MaxConn      int // connections per process; 0: derived from the descriptor limit
+	Threads      int // loops; 0: one per CPU of the affinity mask
+	ThreadGroups int // always 1
+	CPUMap       []CPUMap
+	Daemon       bool
+	PIDFile      string
+	User, Group  string // names, looked up at start; empty: unset
+	UID, GID     int    // numbers, 0: unset
+	Chroot       string
+	UlimitN      int // descriptors; 0: as needed for MaxConn
+	Node         string
+	Description  string
+	LocalPeer    string
+
+	Logs            []LogTarget
+	LogTag          string // empty: "sluice"
+	LogSendHostname string // empty: none; set to the host's name where the keyword stands alone
+
+	StatsSockets []StatsSocket
+	StatsTimeout time.Duration
+	StatsMaxConn int
+
+	HardStopAfter time.Duration // 0: wait for ever
+	Grace         time.Duration
+	SpreadChecks  int // percent, 0..50
+
+	BusyPolling   bool
+	NoSplice      bool
+	NoReusePort   bool // noreuseport
+	NoGetAddrInfo bool
+	SetDumpable   bool
+	StrictLimits  bool // default true
+	ZeroWarning   bool
+	Quiet         bool
+	Experimental  bool // expose-experimental-directives
+	NUMAMapping   bool // default true
+
+	Tune Tune
+}
+
+// CPUMap binds loops to CPUs: "cpu-map 1-4 0-3".
+type CPUMap struct {
+	Group   int   // thread group, 1
+	Threads []int // loop numbers from 1
+	CPUs    []int
+	Auto    bool // "auto:": the n-th thread goes to the n-th CPU
+}
+
+// Tune holds the "tune." keywords that have a meaning here. Sizes are in bytes, 0 is the kernel's or the built-in default.
+type Tune struct {
+	BufSize                      int // default 16384 in HAProxy; here the size of a held-back buffer
+	MaxAccept                    int // connections accepted in a row by one loop; -1 no limit
+	MaxPollEvents                int
+	PipeSize                     int
+	RecvBufClient, RecvBufServer int
+	SendBufClient, SendBufServer int
+	IdleTimer                    time.Duration
+	// more fields are added by the keyword tables as needed
+}
+
+// StatsSocket is a "stats socket" line: kept in the model, opened by a later room.
+type StatsSocket struct {
+	Pos   Pos
+	Bind  Bind
+	Level string // user, operator, admin
+}
+
+// ProxyKind says in which section a proxy was declared.
+type ProxyKind uint8
+
+// A listen is a frontend and a backend in one.
+const (
+	Frontend ProxyKind = 1
+	Backend  ProxyKind = 2
+	Listen   ProxyKind = Frontend | Backend
+)
+
+// OnOff is an option that can be absent, set, or unset with "no".
+type Proxy struct {
+	Pos         Pos
+	Kind        ProxyKind
+	Name        string
+	ID          int // "id", given or assigned from 1 up
+	GUID        string
+	Description string
+	Disabled    bool
+
+	// Frontend side.
+	Binds             []*Bind
+	MaxConn           int // 0: the process's limit
+	Backlog           int // 0: MaxConn
+	RateLimitSessions int // per second; 0: none
+	DefaultBackend    string
+	UseBackend        []UseBackend // in order; unconditional for now
+
+	// Backend side.
+	Servers           []*Server
+	Balance           Balance
+	HashType          HashType
+	HashBalanceFactor int // percent, 0: off
+	FullConn          int // 0: 10 % of the sum of the maxconn of the frontends that lead here
+	Retries           int // default 3
+	Redispatch        int // "option redispatch N": 0 off, -1 on the last retry, n>0 every n-th, n<0 the n-th from the last
+	Source            *Source
+	Dispatch          *Address
+
+	Timeouts Timeouts
+	Options  Options
+
+	KeepAliveClient, KeepAliveServer KeepAlive // clitcpka-*, srvtcpka-*
+
+	Logs           []LogTarget // "log global" is already replaced by global's
+	LogTag         string
+	LogFormat      string // empty: none; "option tcplog" gives the built-in one through Options.TCPLog
+	ErrorLogFormat string
+}
+
+// UseBackend is one use_backend rule; its condition comes with the rules.
+type UseBackend struct {
+	Pos  Pos
+	Name string
+}
+
+// Timeouts of a proxy; 0: none set, that is, infinite.
+type Timeouts struct {
+	Client, ClientFin      time.Duration
+	Server, ServerFin      time.Duration
+	Connect, Queue, Tunnel time.Duration
+	Check, Tarpit          time.Duration
+}
+
+// Options are the "option" keywords. All default to false but where said.
+type Options struct {
+	TCPLog, LogASAP, DontLogNull, DontLogNormal, LogSeparateErrors bool
+	LogHealthChecks                                                bool
+	TCPKAClient, TCPKAServer                                       bool // clitcpka, srvtcpka; tcpka sets both
+	SmartAccept, SmartConnect                                      bool
+	SpliceAuto, SpliceRequest, SpliceResponse                      bool
+	NoLinger, AbortOnClose                                         bool
+	ContStats, SocketStats                                         bool
+	IndependentStreams                                             bool
+	Transparent                                                    bool
+	AllBackups                                                     bool
+	Persist                                                        bool
+}
+
+// KeepAlive is the kernel's TCP keep-alive schedule; 0: the kernel's default.
+type KeepAlive struct {
+	Count          int
+	Idle, Interval time.Duration
+}
+
+// Algorithm names a way to choose a server.
+type Algorithm uint8
+
+// The values of "balance".
+const (
+	RoundRobin Algorithm = iota
+	StaticRR
+	LeastConn
+	First
+	SourceHash // "balance source"
+	Random
+	Hash // "balance hash <expr>" with a source-derived key
+)
+
+// Balance is the "balance" keyword.
+type Balance struct {
+	Algorithm Algorithm
+	Draws     int    // random(N), default 2
+	Expr      string // hash: "src", "src,ipmask(24)", ...; parsed into Mask4 and Mask6
+	Mask4     int    // bits of an IPv4 source that count, default 32
+	Mask6     int    // bits of an IPv6 source that count, default 128
+	WithPort  bool   // hash src_port takes part
+}
+
+// HashMethod, HashFunction: the words of "hash-type".
+type HashMethod uint8
+type HashFunction uint8
+
+// The hash-type methods; Maglev is an extension.
+const (
+	MapBased HashMethod = iota
+	Consistent
+	Maglev
+)
+
+// The hash-type functions.
+const (
+	SDBM HashFunction = iota
+	DJB2
+	WT6
+	CRC32
+	XXHash
+	NoHash
+)
+
+// HashType is the "hash-type" keyword.
+type HashType struct {
+	Method    HashMethod
+	Function  HashFunction
+	Avalanche bool
+}
+
+// Family of an address, as its prefix gives it.
+type Family uint8
+
+// The families; AnyFamily is an address without prefix, to be found by its form.
+const (
+	AnyFamily Family = iota
+	IPv4
+	IPv6
+	Unix
+	Abstract  // abns@
+	Inherited // fd@N
+)
+
+// Address is one address of a bind, server or source line, before names are resolved.
+type Address struct {
+	Family     Family
+	Host       string     // as written; empty for *, and for unix
+	IP         netip.Addr // valid when Host is a literal, or unspecified for *
+	Port       int        // 0: none given
+	PortEnd    int        // last port of a range; equal to Port otherwise
+	PortOffset bool       // "+10", "-10": a server's port relative to the client's destination port
+	Path       string     // unix path or abstract name
+	FD         int        // fd@N
+}
+
+// Bind is one listening address: a line with several addresses or a port range gives several Binds that share the rest.
+type Bind struct {
+	Pos           Pos
+	Address       Address // one address, one port
+	Name          string
+	ID            int
+	AcceptProxy   bool
+	ExpectProxyL4 bool // expect-proxy layer4
+	Backlog       int
+	DeferAccept   bool
+	Interface     string
+	MaxConn       int
+	MSS           int
+	Nice          int
+	Threads       []int         // loops (from 1) that accept here; empty: all
+	Shards        int           // 0: by-thread; n>0: that many sockets
+	UserTimeout   time.Duration // tcp-ut
+	FastOpen      bool          // tfo
+	TOS           int           // -1: unset
+	Transparent   bool
+	V4V6, V6Only  bool
+	User, Group   string      // unix sockets
+	UID, GID      int         // -1: unset
+	Mode          fs.FileMode // 0: unset
+	MD5Key        string
+	Namespace     string
+	StatsLevel    string // "level" on stats socket
+}
+
+// Server is one server of a backend. A server-template gives as many as it says.
+type Server struct {
+	Pos              Pos
+	Name             string
+	ID               int // "id", given or assigned from 1 up within the backend
+	GUID             string
+	Address          Address
+	Weight           int // 0..256, default 1
+	MaxConn          int // 0: none
+	MinConn          int
+	MaxQueue         int // 0: none
+	Backup, Disabled bool
+	Source           *Source // overrides the backend's
+	Interface        string
+	UserTimeout      time.Duration
+	FastOpen         bool
+	TOS              int // -1: unset
+	Socks4           *Address
+	MD5Key           string
+
+	SendProxy int // 0: none, 1 or 2: the version
+	ProxyV2   ProxyV2Options
+	SlowStart time.Duration
+
+	// Kept for the health checks, which come later.
+	Check        Check
+	Track        string
+	OnMarkedDown string
+	OnMarkedUp   string
+	Observe      string
+	ErrorLimit   int
+	OnError      string
+	InitAddr     []string
+	InitState    string
+	Resolvers    string
+	Namespace    string
+}
+
+// ProxyV2Options is "proxy-v2-options".
+type ProxyV2Options struct {
+	CRC32C, UniqueID, Authority bool
+}
+
+// Check is "check" and its companions.
+type Check struct {
+	Enabled                     bool
+	Address                     *Address // "addr"
+	Port                        int
+	Inter, FastInter, DownInter time.Duration
+	Rise, Fall                  int
+	SendProxy                   bool
+	ViaSocks4                   bool
+	Agent                       bool
+	AgentPort                   int
+	AgentAddr                   string
+	AgentSend                   string
+	AgentInter                  time.Duration
+}
+
+// Source is "source ADDR[:port[-port]] [usesrc ADDR|client|clientip] [interface NAME]".
+type Source struct {
+	Address    Address
+	UseSource  string   // "", "client", "clientip", "address"
+	UseAddress *Address // with "address"
+	Interface  string
+}
+
+// LogTarget is one "log" line.
+type LogTarget struct {
+	Pos      Pos
+	Network  string // udp, unixgram, stdout, stderr, fd
+	Address  string // host:port or path
+	FD       int
+	Length   int    // default 1024
+	Format   string // rfc3164, rfc5424, short, raw, timed, iso; empty: rfc3164
+	Sample   *Sample
+	Facility string // kern .. local7
+	Level    string // most verbose level sent: emerg .. debug; default debug
+	MinLevel string // most severe level that keeps its name; default emerg
+}
+
+// Sample is "sample 1,3-5:10": of every Size lines those whose number (from 1) is in a range.
+type Sample struct {
+	Ranges [][2]int
+	Size   int
+}
