@@ -50,7 +50,10 @@ type Header struct {
 
 // V2Options are the optional parts of a version 2 header. The zero value asks for none.
 type V2Options struct {
-	Local     bool   // the LOCAL command: no addresses are sent, the endpoints are ignored
+	Local bool // the LOCAL command: no addresses are sent, the endpoints are ignored
+	// UnixPaths sends the paths of unix endpoints. Without it such a connection is announced as LOCAL, as HAProxy does:
+	// many receivers (HAProxy is one) close a connection whose header has the unix family.
+	UnixPaths bool
 	CRC32C    bool   // a checksum over the whole header, in 7 more bytes
 	UniqueID  []byte // nil: none; at most MaxUniqueID bytes
 	Authority []byte // nil: none; the host name that the client asked for, at most MaxAuthority bytes
