@@ -1,0 +1,67 @@
+package poller
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// hotWait is how long one raw wait lasts at most. A thread in a raw wait keeps its P and answers the garbage
+	// collector only by signal, so it must be short.
+	hotWait = 2 * time.Millisecond
+	// coldAfter is how long a loop stays hot without an event.
+	coldAfter = 5 * time.Millisecond
+)
+
+// wait fills l.events and returns their number.
+//
+// Hot, while events keep coming: a raw epoll_wait, without the scheduler's hand-off (which costs a fifth more CPU per
+// request). Cold, once the loop has been idle for coldAfter: the runtime is told, so that an idle loop holds no P and the
+// collector need not signal it. Either way, Run's ordinary calls after each wait are the points where it is preempted.
+func (l *Loop) wait() int {
+	if len(l.again) > 0 || l.options.BusyPoll || l.mail.head.Load() != nil {
+		n, _ := epollWaitRaw(l.epoll, l.events, 0)
+		return n
+	}
+	timeout := l.untilTimer()
+	if timeout == 0 {
+		n, _ := epollWaitRaw(l.epoll, l.events, 0)
+		return n
+	}
+	l.waiting.Store(true)
+	if l.mail.head.Load() != nil || l.stopped.Load() {
+		l.waiting.Store(false)
+		n, _ := epollWaitRaw(l.epoll, l.events, 0)
+		return n
+	}
+	var n int
+	if l.now-l.busy < coldAfter {
+		if timeout < 0 || timeout > int(hotWait/time.Millisecond) {
+			timeout = int(hotWait / time.Millisecond)
+		}
+		n, _ = epollWaitRaw(l.epoll, l.events, timeout) // EINTR: an empty turn
+	} else {
+		n, _ = unix.EpollWait(int(l.epoll), l.events, timeout)
+	}
+	l.waiting.Store(false)
+	return n
+}
+
+// untilTimer is the time to the first timer in milliseconds, rounded up; -1 if there is none.
+func (l *Loop) untilTimer() int {
+	when, _, _ := l.wheel.next()
+	if when == neverExpire {
+		return -1
+	}
+	wait := time.Duration(when)*time.Millisecond - l.now
+	if wait <= 0 {
+		return 0
+	}
+	return int(min((wait+time.Millisecond-1)/time.Millisecond, 1<<30))
+}
+
+func wakeEventFD(fd int32) {
+	one := [8]byte{1}
+	unix.Write(int(fd), one[:]) // cannot fail but by overflow after 2^64-2 writes
+}
