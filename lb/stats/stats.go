@@ -1,0 +1,124 @@
+// Package stats counts what happens to flows: monotonic counters with one padded shard per loop, and gauges with their
+// maximum.
+//
+// A counter is added to by loops, each in its own shard, so that no cache line is shared on the data path; readers add the
+// shards up and may see one shard a moment later than another. Gauges are single atomics, because limits look at them.
+package stats
+
+import "sync/atomic"
+
+// ID names a counter. Not every proxy uses every counter.
+type ID uint8
+
+// The counters. Those that count a lost or refused connection name its reason.
+const (
+	Connections       ID = iota // accepted by a frontend, or begun towards a server
+	Sessions                    // flows that got past the PROXY header; for servers and backends: flows assigned
+	BytesIn                     // bytes from clients
+	BytesOut                    // bytes to clients
+	HeaderMalformed             // closed: PROXY header malformed
+	HeaderTimeout               // closed: PROXY header late
+	HeaderAborted               // closed by the client before its PROXY header was whole
+	AcceptExhausted             // accept failed for want of descriptors or memory, and paused
+	AcceptFailed                // accept failed for another reason: the connection was gone
+	LimitReached                // accepting paused because a maxconn was reached
+	RateReached                 // accepting paused because rate-limit sessions was reached
+	NoServer                    // closed: no server was usable
+	QueueFull                   // closed: the queue was full
+	QueueTimeouts               // closed: timeout queue
+	Queued                      // flows that had to wait
+	ConnectRefused              // connect attempts: refused by the server's host
+	ConnectUnreached            // connect attempts: no route, or no answer to ARP
+	ConnectTimeouts             // connect attempts: timeout connect
+	ConnectReset                // connect attempts: failed in any other way at the server's side
+	ConnectLocal                // connect attempts: no source port, descriptor or memory here
+	ConnectFailed               // flows closed because the last attempt failed
+	Retries                     // connect attempts that were repeated
+	Redispatches                // of these, at another server
+	ClientAborts                // flows ended by the client: reset, or left while waiting
+	ServerAborts                // flows ended by the server's reset
+	ClientTimeouts              // flows ended by timeout client, client-fin or tunnel at the client's side
+	ServerTimeouts              // flows ended by timeout server, server-fin or tunnel at the server's side
+	Killed                      // flows cut by the process's stop
+	Spliced                     // bytes moved by splice
+	Count                       // how many counters there are
+)
+
+// Names of the counters, for listings.
+var Names = [Count]string{
+	"connections", "sessions", "bytes_in", "bytes_out", "header_malformed", "header_timeout", "header_aborted",
+	"accept_exhausted", "accept_failed", "limit_reached", "rate_reached", "no_server", "queue_full", "queue_timeouts",
+	"queued", "connect_refused", "connect_unreached", "connect_timeouts", "connect_reset", "connect_local",
+	"connect_failed", "retries", "redispatches", "client_aborts", "server_aborts", "client_timeouts", "server_timeouts",
+	"killed", "spliced",
+}
+
+// Counters is one set of counters.
+type Counters struct {
+	shards []shard
+}
+
+// shard is written by one loop only; the padding keeps its neighbours' cache lines apart (two lines, for the prefetcher).
+type shard struct {
+	values [Count]atomic.Uint64
+	_      [128]byte
+}
+
+// New makes a set for loops 0 to loops-1.
+func New(loops int) *Counters { return &Counters{shards: make([]shard, loops)} }
+
+// Add counts n more. Only the loop itself may use its number.
+func (c *Counters) Add(loop int, id ID, n uint64) { c.shards[loop].values[id].Add(n) }
+
+// Sum is the counter's value over all loops.
+func (c *Counters) Sum(id ID) uint64 {
+	var sum uint64
+	for i := range c.shards {
+		sum += c.shards[i].values[id].Load()
+	}
+	return sum
+}
+
+// Gauge is a number that goes up and down, with the highest value it had.
+type Gauge struct {
+	value, highest atomic.Int64
+}
+
+// Add changes the gauge and returns its new value.
+func (g *Gauge) Add(n int64) int64 {
+	v := g.value.Add(n)
+	if n > 0 {
+		g.raise(v)
+	}
+	return v
+}
+
+// AddBelow adds one if the gauge is below limit and reports whether it did. The gauge never passes limit this way, however
+// many loops call at once: the place is claimed by compare-and-swap.
+func (g *Gauge) AddBelow(limit int64) bool {
+	for {
+		v := g.value.Load()
+		if v >= limit {
+			return false
+		}
+		if g.value.CompareAndSwap(v, v+1) {
+			g.raise(v + 1)
+			return true
+		}
+	}
+}
+
+func (g *Gauge) raise(v int64) {
+	for {
+		h := g.highest.Load()
+		if v <= h || g.highest.CompareAndSwap(h, v) {
+			return
+		}
+	}
+}
+
+// Value is the current value.
+func (g *Gauge) Value() int64 { return g.value.Load() }
+
+// Highest is the highest value so far.
+func (g *Gauge) Highest() int64 { return g.highest.Load() }
