@@ -32,7 +32,10 @@ const (
 	typeUniqueID  = 0x05
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+var (
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+	noChecksum = make([]byte, 4) // never written; on the stack it would escape
+)
 
 // decodeV2 reads the binary header (section 2.2). b begins with its signature. Each byte is judged when it is there, so
 // that a header that will be refused is refused early.
@@ -148,8 +151,7 @@ func checkTLVs(header []byte, at int) error {
 
 // checksum is the CRC32C (RFC 4960, appendix B) of the header, its four bytes at field taken as zeros.
 func checksum(header []byte, field int) uint32 {
-	var zeros [4]byte
 	sum := crc32.Update(0, castagnoli, header[:field])
-	sum = crc32.Update(sum, castagnoli, zeros[:])
+	sum = crc32.Update(sum, castagnoli, noChecksum)
 	return crc32.Update(sum, castagnoli, header[field+4:])
 }
