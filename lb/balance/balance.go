@@ -86,13 +86,66 @@ type Options struct {
 	Seed          uint64   // Random: where the draws start; equal seeds give equal draws when called from one goroutine
 }
 
+// Key hashes the bytes that bind a flow: for Source the client's address (4 or 16 bytes), for Hash the sample.
+// As HAProxy 2.6 does, Source folds the address and does not apply Function; Avalanche counts for both.
+func (o Options) Key(data []byte) uint32 {
+	if o.Kind == Source {
+		return HashBytes(None, o.Avalanche, data)
+	}
+	return HashBytes(o.Function, o.Avalanche, data)
+}
+
+// MaxMembers is how many members an algorithm can hold: tables name them in 16 bits.
+const MaxMembers = 1 << 16
+
 // Errors of New.
 var (
-	ErrFactor = errors.New("hash-balance-factor must be 0 or at least 100")
-	ErrDraws  = errors.New("random needs at least one draw")
+	ErrFactor  = errors.New("hash-balance-factor must be 0 or at least 100")
+	ErrDraws   = errors.New("random needs at least one draw")
+	ErrMembers = errors.New("more servers than an algorithm can hold")
 )
 
 // New makes an algorithm over members, which it copies. Load may be nil where nothing is ever full or loaded.
+// Members with the same ID share their places on a ring, so give each its own.
 func New(o Options, members []Member, load Load) (Algorithm, error) {
-	return nil, fmt.Errorf("balance: kind %d is not built yet", o.Kind)
+	switch {
+	case o.BalanceFactor != 0 && o.BalanceFactor < 100:
+		return nil, ErrFactor
+	case o.Draws < 0:
+		return nil, ErrDraws
+	case len(members) > MaxMembers:
+		return nil, fmt.Errorf("%w: %d, at most %d", ErrMembers, len(members), MaxMembers)
+	}
+	if load == nil {
+		load = idle{}
+	}
+	switch o.Kind {
+	case RoundRobin:
+		return newRoundRobin(members, load), nil
+	case StaticRR:
+		return newStatic(members, load), nil
+	case LeastConn:
+		return newLeastConn(members, load), nil
+	case First:
+		return newFirst(members, load), nil
+	case Random:
+		return newRandom(o, members, load), nil
+	case Source, Hash:
+		switch o.Method {
+		case MapBased:
+			return newMapped(members, load), nil
+		case Consistent:
+			return newRing(o, members, load), nil
+		case Maglev:
+			return newMaglev(o, members, load), nil
+		}
+		return nil, fmt.Errorf("balance: unknown method %d", o.Method)
+	}
+	return nil, fmt.Errorf("balance: unknown kind %d", o.Kind)
 }
+
+// idle is the load of servers that nobody counts.
+type idle struct{}
+
+func (idle) Served(int) int { return 0 }
+func (idle) Full(int) bool  { return false }
