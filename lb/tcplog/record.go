@@ -10,11 +10,12 @@ import (
 // own word ("<NOSRV>").
 type Record struct {
 	Client        netip.AddrPort // %ci %cp: as the PROXY header said, if there was one
-	ClientUnix    bool           // the client came over a unix socket: %ci is "unix" and %cp is ListenerID
+	ClientUnix    bool           // the client came over a unix socket: %ci %fi are "unix", %cp %fp are ListenerID
 	FrontendAddr  netip.AddrPort // %fi %fp: the address that the client connected to
 	BackendSource netip.AddrPort // %bi %bp: the address that we connected from; zero: no connection
 	BackendAddr   netip.AddrPort // %si %sp: the address that we connected to; zero: no connection
-	ListenerID    int            // the bind's id; stands for the port of a unix client
+	BackendUnix   bool           // the server is a unix socket: %si %bi are "unix", %sp %bp are 0
+	ListenerID    int            // the bind's id; stands for the ports of a unix client
 	ListenerName  string         // the bind's name, for the error line; empty: ListenerID is shown
 
 	Accept time.Time // %t %T %Tl %Ts %ms: wall clock
@@ -47,5 +48,5 @@ type Record struct {
 
 	LogASAP bool // the flow goes on: a '+' before %Tt, %Tu and %B
 
-	Error string // the message of the error line: "Received something which does not look like a PROXY protocol header"
+	Error string // the message of the error line, such as "Connection closed while waiting for PROXY protocol header"
 }
