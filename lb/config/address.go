@@ -78,6 +78,9 @@ func ParseAddress(text string, o AddressOptions) (Address, error) {
 	if err != nil {
 		return Address{}, err
 	}
+	if port == "" && o.RequirePort {
+		return Address{}, fmt.Errorf("a port is missing in '%s'", text)
+	}
 	a := Address{Family: family}
 	if err := a.setHost(host, text); err != nil {
 		return Address{}, err
@@ -211,8 +214,6 @@ func (a *Address) setPort(port, text string, o AddressOptions) error {
 	first, last, ranged := strings.Cut(port, "-")
 	var err error
 	switch {
-	case port == "" && o.RequirePort:
-		return fmt.Errorf("a port is missing in '%s'", text)
 	case port == "":
 		return nil
 	case port[0] == '+' || port[0] == '-':

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 )
 
@@ -63,13 +62,13 @@ func ParseSize(text string) (int64, error) {
 		return 0, err
 	}
 	shift := 0
-	switch strings.ToLower(name) {
+	switch name {
 	case "":
-	case "k":
+	case "k", "K":
 		shift = 10
-	case "m":
+	case "m", "M":
 		shift = 20
-	case "g":
+	case "g", "G":
 		shift = 30
 	default:
 		return 0, fmt.Errorf("unknown unit '%s' in '%s'; there are k, m and g", name, text)

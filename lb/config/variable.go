@@ -75,6 +75,7 @@ func ExpandAddress(text string, env *Env) (string, error) {
 		return text, nil
 	}
 	var out strings.Builder
+	whole := text
 	for {
 		dollar := strings.IndexByte(text, '$')
 		if dollar < 0 {
@@ -85,7 +86,7 @@ func ExpandAddress(text string, env *Env) (string, error) {
 		v, problem := scanVariable(text, dollar)
 		switch {
 		case problem != nil:
-			return "", fmt.Errorf("%s in '%s'", problem.text, text)
+			return "", fmt.Errorf("%s in '%s'", problem.text, whole)
 		case v.name[0] == '.':
 			return "", fmt.Errorf("'%s' is known only within double quotes", v.name)
 		case v.list:
