@@ -6,8 +6,8 @@ import (
 	"math/bits"
 )
 
-// HashBytes hashes data as "hash-type" names it. sdbm, djb2, crc32, the avalanche and the folded address of "balance source" (None)
-// give what HAProxy 2.6 gives for the same bytes. wt6 is a function of our own with the same intent.
+// HashBytes hashes data as "hash-type" names it. sdbm, djb2, crc32 and the folded address of "balance source" (None) give
+// what HAProxy 2.6 gives for the same bytes. wt6 and the avalanche have the same intent and other values.
 func HashBytes(f Function, avalanche bool, data []byte) uint32 {
 	var h uint32
 	switch f {
