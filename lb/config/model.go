@@ -22,7 +22,7 @@ type Pos struct {
 type Global struct {
 	MaxConn      int // connections per process; 0: derived from the descriptor limit
 	Threads      int // loops; 0: one per CPU of the affinity mask
-	ThreadGroups int // always 1
+	ThreadGroups int // 0: not given; otherwise 1
 	CPUMap       []CPUMap
 	Daemon       bool
 	PIDFile      string
@@ -36,11 +36,12 @@ type Global struct {
 
 	Logs            []LogTarget
 	LogTag          string // empty: "sluice"
-	LogSendHostname string // empty: none; set to the host's name where the keyword stands alone
+	LogSendHostname string // empty: the system's name; only sent when SendHostname
+	SendHostname    bool   // log-send-hostname: a host name stands in the header of formats that have one
 
 	StatsSockets []StatsSocket
-	StatsTimeout time.Duration
-	StatsMaxConn int
+	StatsTimeout time.Duration // default 10s
+	StatsMaxConn int           // default 10
 
 	HardStopAfter time.Duration // 0: wait for ever
 	Grace         time.Duration
@@ -57,15 +58,18 @@ type Global struct {
 	Experimental  bool // expose-experimental-directives
 	NUMAMapping   bool // default true
 
+	DefaultPath       string // "current" (default), "config", "parent", "origin"
+	DefaultPathOrigin string // the directory of "origin"
+
 	Tune Tune
 }
 
 // CPUMap binds loops to CPUs: "cpu-map 1-4 0-3".
 type CPUMap struct {
 	Group   int   // thread group, 1
-	Threads []int // loop numbers from 1
-	CPUs    []int
-	Auto    bool // "auto:": the n-th thread goes to the n-th CPU
+	Threads []int // loop numbers from 1, ascending; empty: all loops. Numbers above the count of loops mean nothing
+	CPUs    []int // ascending
+	Auto    bool  // "auto:": the n-th thread goes to the n-th CPU
 }
 
 // Tune holds the "tune." keywords that have a meaning here. Sizes are in bytes, 0 is the kernel's or the built-in default.
@@ -76,15 +80,16 @@ type Tune struct {
 	PipeSize                     int
 	RecvBufClient, RecvBufServer int
 	SendBufClient, SendBufServer int
-	IdleTimer                    time.Duration
-	// more fields are added by the keyword tables as needed
+	IdleTimer                    time.Duration // default 1s; 0: idle flows are not looked for
 }
 
 // StatsSocket is a "stats socket" line: kept in the model, opened by a later room.
 type StatsSocket struct {
-	Pos   Pos
-	Bind  Bind
-	Level string // user, operator, admin
+	Pos             Pos
+	Bind            Bind
+	Level           string // user, operator (default), admin
+	ExposeListeners bool   // "expose-fd listeners": a successor may fetch the listening sockets
+	SeverityOutput  string // none (default), number, string
 }
 
 // ProxyKind says in which section a proxy was declared.
@@ -97,7 +102,7 @@ const (
 	Listen   ProxyKind = Frontend | Backend
 )
 
-// OnOff is an option that can be absent, set, or unset with "no".
+// Proxy is a frontend, a backend, or both at once. The fields of a side that it has not are zero.
 type Proxy struct {
 	Pos         Pos
 	Kind        ProxyKind
@@ -135,6 +140,8 @@ type Proxy struct {
 	LogTag         string
 	LogFormat      string // empty: none; "option tcplog" gives the built-in one through Options.TCPLog
 	ErrorLogFormat string
+
+	defaultServer *Server // while the section is being read
 }
 
 // UseBackend is one use_backend rule; its condition comes with the rules.
@@ -242,7 +249,7 @@ type Address struct {
 	Family     Family
 	Host       string     // as written; empty for *, and for unix
 	IP         netip.Addr // valid when Host is a literal, or unspecified for *
-	Port       int        // 0: none given
+	Port       int        // 0: none given; for a server: the port that the client connected to
 	PortEnd    int        // last port of a range; equal to Port otherwise
 	PortOffset bool       // "+10", "-10": a server's port relative to the client's destination port
 	Path       string     // unix path or abstract name
@@ -263,7 +270,7 @@ type Bind struct {
 	MaxConn       int
 	MSS           int
 	Nice          int
-	Threads       []int         // loops (from 1) that accept here; empty: all
+	Threads       []int         // loops (from 1) that accept here, ascending; empty: all. Numbers above the count of loops mean nothing
 	Shards        int           // 0: by-thread; n>0: that many sockets
 	UserTimeout   time.Duration // tcp-ut
 	FastOpen      bool          // tfo
@@ -287,7 +294,7 @@ type Server struct {
 	Address          Address
 	Weight           int // 0..256, default 1
 	MaxConn          int // 0: none
-	MinConn          int
+	MinConn          int // equal to MaxConn unless given: only a smaller one makes the limit follow the backend's load
 	MaxQueue         int // 0: none
 	Backup, Disabled bool
 	Source           *Source // overrides the backend's
@@ -307,9 +314,9 @@ type Server struct {
 	Track        string
 	OnMarkedDown string
 	OnMarkedUp   string
-	Observe      string
-	ErrorLimit   int
-	OnError      string
+	Observe      string // empty, layer4
+	ErrorLimit   int    // default 10
+	OnError      string // default fail-check
 	InitAddr     []string
 	InitState    string
 	Resolvers    string
@@ -324,17 +331,17 @@ type ProxyV2Options struct {
 // Check is "check" and its companions.
 type Check struct {
 	Enabled                     bool
-	Address                     *Address // "addr"
-	Port                        int
-	Inter, FastInter, DownInter time.Duration
-	Rise, Fall                  int
+	Address                     *Address      // "addr"
+	Port                        int           // 0: the server's
+	Inter, FastInter, DownInter time.Duration // default 2s; 0 for the other two: Inter
+	Rise, Fall                  int           // default 2 and 3
 	SendProxy                   bool
 	ViaSocks4                   bool
 	Agent                       bool
 	AgentPort                   int
 	AgentAddr                   string
 	AgentSend                   string
-	AgentInter                  time.Duration
+	AgentInter                  time.Duration // default 2s
 }
 
 // Source is "source ADDR[:port[-port]] [usesrc ADDR|client|clientip] [interface NAME]".
@@ -352,7 +359,7 @@ type LogTarget struct {
 	Address  string // host:port or path
 	FD       int
 	Length   int    // default 1024
-	Format   string // rfc3164, rfc5424, short, raw, timed, iso; empty: rfc3164
+	Format   string // local (default, or rfc3164 with log-send-hostname), rfc3164, rfc5424, priority, short, raw, timed, iso
 	Sample   *Sample
 	Facility string // kern .. local7
 	Level    string // most verbose level sent: emerg .. debug; default debug

@@ -1,0 +1,188 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+)
+
+// listenerKeywords are the lines that have options of their own. They come last in a proxy, servers at the very end.
+func listenerKeywords() []Keyword {
+	return []Keyword{
+		{Name: "bind", Sections: InFrontend | InListen, Syntax: "<address>[:<port>[-<port>]][,...] [<option>...]", Summary: "Addresses that the proxy listens on. A port range or a list makes several listeners that share the [options](#bind-options).",
+			Example: "bind :8080 accept-proxy", minimum: 1, maximum: -1, strict: true, behaviour: behaviour{parse: parseBind, print: printBinds}},
+		{Name: "default-server", Sections: inBackends, Syntax: "<option>...", Summary: "[Options](#server-options) of the servers on the lines below.",
+			Example: "default-server inter 5s maxconn 100", minimum: 1, maximum: -1, strict: true, behaviour: behaviour{parse: parseDefaultServer}},
+		{Name: "server", Sections: InListen | InBackend, Syntax: "<name> <address>[:<port>] [<option>...]", Summary: "A server. Without a port, connections go to the port that the client asked for; `+n` and `-n` are added to it.",
+			Example: "server db1 10.0.0.1:5432 weight 10", minimum: 2, maximum: -1, strict: true, behaviour: behaviour{parse: parseServer, print: printServers}},
+		{Name: "server-template", Sections: InListen | InBackend, Syntax: "<prefix> <number | first-last> <address>[:<port>] [<option>...]", Summary: "Several servers that differ in their number only, which is put after the prefix.",
+			Example: "server-template db 1-3 db.example.net:5432", minimum: 3, maximum: -1, strict: true, behaviour: behaviour{parse: parseServerTemplate}},
+	}
+}
+
+// maxListeners bounds what one line can make.
+const maxListeners = 65536
+
+func newBind(pos Pos) *Bind { return &Bind{Pos: pos, TOS: -1, UID: -1, GID: -1} }
+
+func parseBind(s *statement) {
+	text, ok := s.expanded(0)
+	if !ok {
+		return
+	}
+	addresses, err := ParseAddresses(text, AddressOptions{AllowPort: true, RequirePort: true, AllowRange: true, AllowUnix: true, AllowInherited: true})
+	if err != nil {
+		s.alert("%v", err)
+		return
+	}
+	var sockets []Address
+	for _, a := range addresses {
+		for port := a.Port; port <= max(a.PortEnd, a.Port) && len(sockets) <= maxListeners; port++ {
+			one := a
+			one.Port, one.PortEnd = port, port
+			sockets = append(sockets, one)
+		}
+	}
+	if len(sockets) > maxListeners {
+		s.alert("makes more than %d listeners", maxListeners)
+		return
+	}
+	bind := newBind(s.pos)
+	o := *s
+	o.bind, o.place, o.several = bind, OnBind, len(sockets) > 1
+	o.parseOptions(s.args[1:])
+	for _, socket := range sockets {
+		one := *bind
+		one.Address = socket
+		s.proxy.Binds = append(s.proxy.Binds, &one)
+	}
+}
+
+func parseStatsSocket(s *statement) {
+	address, ok := s.address(0, AddressOptions{AllowPort: true, RequirePort: true, AllowUnix: true, AllowInherited: true})
+	if !ok {
+		return
+	}
+	socket := StatsSocket{Pos: s.pos, Bind: *newBind(s.pos), Level: "operator", SeverityOutput: "none"}
+	socket.Bind.Address = address
+	o := *s
+	o.socket, o.bind, o.place = &socket, &socket.Bind, OnStatsSocket
+	o.parseOptions(s.args[1:])
+	s.global.StatsSockets = append(s.global.StatsSockets, socket)
+}
+
+func newServer(pos Pos) *Server {
+	return &Server{Pos: pos, Weight: 1, TOS: -1, ErrorLimit: 10, OnError: "fail-check", InitState: "up",
+		Check: Check{Inter: 2e9, AgentInter: 2e9, Rise: 2, Fall: 3}}
+}
+
+// clone copies a server, so that options of the one are not seen by the other. What pointers lead to is never changed.
+func (s *Server) clone(pos Pos, name string, address Address) *Server {
+	c := *s
+	c.Pos, c.Name, c.Address = pos, name, address
+	return &c
+}
+
+func parseDefaultServer(s *statement) {
+	o := *s
+	o.server, o.place = s.proxy.defaultServer, OnDefaultServer
+	o.parseOptions(s.args)
+}
+
+// serverAddress reads the address of a server line.
+func (s *statement) serverAddress(i int) (Address, bool) {
+	return s.address(i, AddressOptions{AllowPort: true, AllowOffset: true, AllowUnix: true})
+}
+
+func parseServer(s *statement) {
+	name := s.text(0)
+	if !s.validName(name) {
+		return
+	}
+	address, ok := s.serverAddress(1)
+	if !ok {
+		return
+	}
+	server := s.proxy.defaultServer.clone(s.pos, name, address)
+	s.proxy.Servers = append(s.proxy.Servers, server)
+	o := *s
+	o.server, o.place = server, OnServer
+	o.parseOptions(s.args[2:])
+}
+
+// maxTemplate bounds what one server-template makes.
+const maxTemplate = 65536
+
+func parseServerTemplate(s *statement) {
+	prefix, numbers := s.text(0), s.text(1)
+	if !s.validName(prefix) {
+		return
+	}
+	low, high, ranged := strings.Cut(numbers, "-")
+	if !ranged {
+		low, high = "1", low
+	}
+	first, err1 := strconv.ParseUint(low, 10, 31)
+	last, err2 := strconv.ParseUint(high, 10, 31)
+	if err1 != nil || err2 != nil || last == 0 || first > last || last-first >= maxTemplate {
+		s.alert("expects a number of servers or a range such as 1-3 (at most %d servers), not '%s'", maxTemplate, numbers)
+		return
+	}
+	address, ok := s.serverAddress(2)
+	if !ok {
+		return
+	}
+	template := s.proxy.defaultServer.clone(s.pos, prefix+numbers, address)
+	o := *s
+	o.server, o.place, o.several = template, OnServer, last > first
+	o.parseOptions(s.args[3:])
+	for n := first; n <= last; n++ {
+		server := template.clone(s.pos, prefix+strconv.FormatUint(n, 10), address)
+		if template.ID != 0 {
+			server.ID = template.ID + int(n-first)
+		}
+		s.proxy.Servers = append(s.proxy.Servers, server)
+	}
+}
+
+// parseOptions reads the options of a bind, server or stats socket line. A word that is no option ends the line, since
+// what follows might be its arguments.
+func (s *statement) parseOptions(words []Word) {
+	for len(words) > 0 {
+		o := *s
+		name := words[0].Text
+		k := in(s.place)[name]
+		if k == nil {
+			s.unknownOption(name)
+			return
+		}
+		o.key, words = k, words[1:]
+		if len(words) < k.minimum {
+			o.alert("expects %s", k.Syntax)
+			return
+		}
+		if k.Name == "source" {
+			o.args = words
+			source, used := o.readSource(true)
+			if source != nil {
+				o.server.Source = source
+			}
+			words = words[used:]
+			continue
+		}
+		o.args, words = words[:k.minimum], words[k.minimum:]
+		s.tell(k, s.pos)
+		k.parse(&o)
+	}
+}
+
+func (s *statement) unknownOption(name string) {
+	line := s.place.Names()[0]
+	if s.place == OnServer {
+		line = "server '" + s.server.Name + "'"
+	}
+	if why := knownOptions(s.place)[name]; why != "" {
+		s.report(Diagnostic{Alert, s.pos, line + " : '" + name + "' " + why})
+		return
+	}
+	s.report(Diagnostic{Alert, s.pos, "unknown option '" + name + "' on '" + line + "' line" + didYouMean(name, names(s.place, ""))})
+}

@@ -1,0 +1,240 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// LoadOptions are what Load needs from rooms that it must not import.
+type LoadOptions struct {
+	// CheckLogFormat tells what is wrong with the argument of log-format or error-log-format. nil: anything goes.
+	CheckLogFormat func(format string) error
+}
+
+// Load reads files, in order, as one configuration. It gives all complaints that it has about all of them, in the order
+// in which it came upon them; the configuration is nil if one of them is an Alert. env is changed by setenv and its like;
+// nil is an empty environment.
+func Load(files []File, env *Env, o LoadOptions) (*Config, []Diagnostic) {
+	if env == nil {
+		env = NewEnv(nil)
+	}
+	l := &loader{
+		env: env, options: o, config: &Config{Global: newGlobal()}, defaults: map[string]*defaultsSection{}, effects: map[string]*effect{},
+		given: map[*Keyword]Pos{},
+	}
+	l.reader = NewReader(files, env, l.report)
+	for {
+		line, ok := l.reader.Next()
+		if !ok {
+			break
+		}
+		l.line(line)
+	}
+	l.tellEffects()
+	l.validate()
+	if l.failed {
+		return nil, l.diagnostics
+	}
+	l.assignIDs()
+	for _, p := range l.config.Proxies {
+		p.defaultServer = nil
+	}
+	return l.config, l.diagnostics
+}
+
+// loader reads one configuration. It belongs to one call of Load.
+type loader struct {
+	env     *Env
+	options LoadOptions
+	reader  *Reader
+	config  *Config
+
+	diagnostics []Diagnostic
+	failed      bool // one of them is an Alert
+
+	place    Sections // the section of the current line; 0 before the first one
+	skipping bool     // it is a section that is not read
+	proxy    *Proxy   // of the current section; nil in global
+	defaults map[string]*defaultsSection
+	latest   *Proxy            // of the last defaults section, named or not
+	given    map[*Keyword]Pos  // keywords that the global sections have given, of those that count once
+	timeouts map[*Keyword]bool // given in the current section
+
+	effects map[string]*effect
+	order   []*effect
+}
+
+// defaultsSection is a named one.
+type defaultsSection struct {
+	proxy   *Proxy
+	doubled bool // the name is not unique
+}
+
+// effect collects the keywords that are accepted without being acted upon, for one warning.
+type effect struct {
+	pos    Pos
+	names  []string
+	seen   map[string]bool
+	reason string
+}
+
+func newGlobal() Global {
+	g := Global{StrictLimits: true, NUMAMapping: true, StatsMaxConn: 10, StatsTimeout: 10e9, DefaultPath: "current"}
+	g.Tune.IdleTimer = 1e9
+	return g
+}
+
+func (l *loader) report(d Diagnostic) {
+	l.diagnostics = append(l.diagnostics, d)
+	l.failed = l.failed || d.Severity == Alert
+}
+
+func (l *loader) alertAt(pos Pos, format string, a ...any) {
+	l.report(Diagnostic{Alert, pos, fmt.Sprintf(format, a...)})
+}
+
+func (l *loader) warnAt(pos Pos, format string, a ...any) {
+	l.report(Diagnostic{Warning, pos, fmt.Sprintf(format, a...)})
+}
+
+// line opens a section, or reads a keyword of the section that is open.
+func (l *loader) line(line Line) {
+	switch words := line.Words; {
+	case l.section(line):
+	case l.skipping:
+	case l.place == 0:
+		l.alertAt(line.Pos, "unknown keyword '%s' out of section%s", words[0].Text, didYouMean(words[0].Text, openers))
+	default:
+		l.keyword(line)
+	}
+}
+
+// keyword reads one line of a section.
+func (l *loader) keyword(line Line) {
+	s := statement{loader: l, pos: line.Pos, place: l.place, global: &l.config.Global, proxy: l.proxy}
+	words, prefix := line.Words, ""
+	if first := words[0].Text; first == "no" || first == "default" {
+		if len(words) == 1 {
+			l.alertAt(line.Pos, "'%s' expects a keyword", first)
+			return
+		}
+		prefix, words = first, words[1:]
+		s.no, s.reset = first == "no", first == "default"
+	}
+	k, count := find(l.place, words)
+	if k == nil {
+		l.misplaced(line.Pos, words)
+		return
+	}
+	s.key, s.args = k, words[count:]
+	switch {
+	case s.no && !k.negatable, s.reset && !(k.negatable && words[0].Text == "option"):
+		l.alertAt(line.Pos, "'%s' cannot stand before '%s'", prefix, k.Name)
+		return
+	case len(s.args) < k.minimum && !s.no:
+		s.alert("expects %s", k.Syntax)
+		return
+	case k.maximum >= 0 && len(s.args) > k.maximum:
+		s.alert("has an unexpected argument '%s'", s.text(k.maximum))
+		return
+	}
+	if l.repeated(&s) {
+		return
+	}
+	l.tell(k, s.pos)
+	if k.deprecated != "" {
+		s.warn("is deprecated: %s", k.deprecated)
+	}
+	k.parse(&s)
+}
+
+// repeated complains about what is given twice, and tells whether the line is to be ignored.
+func (l *loader) repeated(s *statement) bool {
+	switch k := s.key; {
+	case k.once:
+		if before, given := l.given[k]; given {
+			s.warn("was already given at %s:%d, the first one counts", before.File, before.Line)
+			return true
+		}
+		l.given[k] = s.pos
+	case strings.HasPrefix(k.Name, "timeout "):
+		if l.timeouts[k] {
+			s.warn("takes the place of an earlier one in the same section")
+		}
+		l.timeouts[k] = true
+	}
+	return false
+}
+
+// misplaced complains about a keyword that the section does not have.
+func (l *loader) misplaced(pos Pos, words []Word) {
+	name, section := words[0].Text, l.place.Names()[0]
+	if others := elsewhere(words, InGlobal|inProxies); others != 0 {
+		k, _ := find(others&-others, words)
+		inRun := l.place&inRuns != 0
+		switch {
+		case inRun && others&inRuns != 0 && !k.strict:
+			l.warnAt(pos, "'%s' is ignored, because %s '%s' has no %s side", k.Name, section, l.proxy.Name, missingSide(l.place))
+		default:
+			l.alertAt(pos, "'%s' is not allowed in a '%s' section, only in %s", k.Name, section, quoteAll((others & (InGlobal | inProxies)).Names()))
+		}
+		return
+	}
+	if full, reason := why(l.place, words); reason != "" {
+		l.alertAt(pos, "'%s' %s", full, reason)
+		return
+	}
+	if second := names(l.place, name+" "); len(second) > 0 {
+		if len(words) == 1 {
+			l.alertAt(pos, "'%s' expects one of %s", name, quoteAll(second))
+			return
+		}
+		l.alertAt(pos, "unknown keyword '%s %s' in '%s' section%s", name, words[1].Text, section, didYouMean(words[1].Text, second))
+		return
+	}
+	var first []string
+	for _, known := range names(l.place, "") {
+		word, _, _ := strings.Cut(known, " ")
+		first = append(first, word)
+	}
+	l.alertAt(pos, "unknown keyword '%s' in '%s' section%s", name, section, didYouMean(name, append(first, openers...)))
+}
+
+func missingSide(place Sections) string {
+	if place == InBackend {
+		return "frontend"
+	}
+	return "backend"
+}
+
+// tell notes a keyword that is not acted upon.
+func (l *loader) tell(k *Keyword, pos Pos) {
+	if k.Effect == Acted {
+		return
+	}
+	key := k.reason
+	if k.Effect == NoEffect {
+		key = k.Name
+	}
+	e := l.effects[key]
+	if e == nil {
+		e = &effect{pos: pos, seen: map[string]bool{}, reason: k.reason}
+		l.effects[key] = e
+		l.order = append(l.order, e)
+	}
+	if !e.seen[k.Name] {
+		e.seen[k.Name] = true
+		e.names = append(e.names, k.Name)
+	}
+}
+
+// tellEffects gives one warning for each reason, at the first keyword that it is about.
+func (l *loader) tellEffects() {
+	for _, e := range l.order {
+		verb := "has"
+		if len(e.names) > 1 {
+			verb = "have"
+		}
+		l.warnAt(e.pos, "%s %s no effect: %s", quoteAll(e.names), verb, e.reason)
+	}
+}
