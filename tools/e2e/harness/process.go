@@ -1,0 +1,126 @@
+package harness
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Descriptors tells what a process holds open.
+type Descriptors struct {
+	Streams int // sockets that are not datagram sockets: listeners and connections, also half-made ones
+	Pipes   int // ends of pipes
+	All     int
+}
+
+// ReadDescriptors counts a process's descriptors. Datagram sockets are left out of Streams: a logger opens its own at
+// the first line that it sends.
+func ReadDescriptors(pid int) (Descriptors, error) {
+	var d Descriptors
+	names, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		return d, err
+	}
+	datagrams := datagramInodes(pid)
+	for _, name := range names {
+		target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, name.Name()))
+		if err != nil {
+			continue // closed meanwhile
+		}
+		d.All++
+		switch {
+		case strings.HasPrefix(target, "pipe:"):
+			d.Pipes++
+		case strings.HasPrefix(target, "socket:[") && !datagrams[strings.Trim(target[len("socket:"):], "[]")]:
+			d.Streams++
+		}
+	}
+	return d, nil
+}
+
+// datagramInodes lists the UDP and unix datagram sockets of the process's network namespace (proc_net(5)).
+func datagramInodes(pid int) map[string]bool {
+	inodes := map[string]bool{}
+	for _, name := range []string{"udp", "udp6"} {
+		for _, f := range table(pid, name) {
+			if len(f) > 9 {
+				inodes[f[9]] = true
+			}
+		}
+	}
+	for _, f := range table(pid, "unix") {
+		if len(f) > 6 && f[4] == "0002" { // SOCK_DGRAM
+			inodes[f[6]] = true
+		}
+	}
+	return inodes
+}
+
+// table reads one of /proc/PID/net's tables, without its heading, as fields.
+func table(pid int, name string) [][]string {
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, name))
+	var rows [][]string
+	for i, line := range strings.Split(string(data), "\n") {
+		if i > 0 && line != "" {
+			rows = append(rows, strings.Fields(line))
+		}
+	}
+	return rows
+}
+
+// listens tells whether anything in the process's network namespace listens on a TCP port.
+func listens(pid, port int) bool {
+	suffix := fmt.Sprintf(":%04X", port)
+	for _, name := range []string{"tcp", "tcp6"} {
+		for _, f := range table(pid, name) {
+			if len(f) > 3 && f[3] == "0A" && strings.HasSuffix(f[1], suffix) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// listensUnix tells the same of a unix socket's path, or of an abstract name with '@' in front.
+func listensUnix(pid int, path string) bool {
+	for _, f := range table(pid, "unix") {
+		if len(f) > 7 && f[7] == path && f[3] == "00010000" { // __SO_ACCEPTCON
+			return true
+		}
+	}
+	return false
+}
+
+// CPU is the processor time that a process has used, user and system, of all its threads.
+func CPU(pid int) time.Duration {
+	var total time.Duration
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, task := range tasks {
+		data, err := os.ReadFile(task)
+		if err != nil {
+			continue
+		}
+		if f := strings.Fields(string(data)); len(f) > 0 {
+			ns, _ := strconv.ParseInt(f[0], 10, 64)
+			total += time.Duration(ns)
+		}
+	}
+	return total
+}
+
+// Resident is the memory that a process has in use and that is its own, in bytes.
+func Resident(pid int) int64 {
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	for _, line := range strings.Split(string(data), "\n") {
+		if rest, found := strings.CutPrefix(line, "RssAnon:"); found {
+			if f := strings.Fields(rest); len(f) == 2 {
+				kib, _ := strconv.ParseInt(f[0], 10, 64)
+				return kib << 10
+			}
+		}
+	}
+	return 0
+}
