@@ -1,0 +1,215 @@
+package flow
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-lb/sluice/lb/stats"
+	"github.com/sluice-lb/sluice/poller"
+)
+
+// Acceptor is one loop's share of one listener. Its loop owns it, but for paused.
+type Acceptor struct {
+	loop     *Loop
+	bind     *Bind
+	listener *poller.Listener
+	watch    *poller.Acceptor
+	timer    poller.Timer
+	mail     poller.Mail
+	batch    int // connections that the last turns found waiting
+
+	// paused is set by the loop when a limit stops it, and cleared by whoever posts the mail that resumes it: the loop
+	// first sets it and then looks at the limits again, a flow that ends first lowers the count and then looks at
+	// paused; one of the two sees the other.
+	paused  atomic.Bool
+	stopped bool
+}
+
+// NewAcceptor makes loop l accept for b from ln. Call it before the loops run; the watch begins with Start.
+func NewAcceptor(l *Loop, b *Bind, ln *poller.Listener) *Acceptor {
+	a := &Acceptor{loop: l, bind: b, listener: ln}
+	a.timer.Owner = a
+	a.mail.To = a
+	b.Frontend.acceptors = append(b.Frontend.acceptors, a)
+	return a
+}
+
+// Start begins to accept. Call it on the loop's thread.
+func (a *Acceptor) Start() error {
+	var err error
+	a.watch, err = a.loop.Accepting(a.listener, a)
+	return err
+}
+
+// Stop ends accepting for good. Call it on the loop's thread; the listener can be closed afterwards.
+func (a *Acceptor) Stop() {
+	a.stopped = true
+	a.loop.Disarm(&a.timer)
+	if a.watch != nil {
+		a.loop.Pause(a.watch)
+	}
+}
+
+// defaultMaxAccept is the number of connections taken from one listener in a turn where tune.maxaccept says nothing: a
+// storm must not keep the loop from its flows.
+const defaultMaxAccept = 64
+
+// Ready takes a bounded batch of connections. The watch is level-triggered, so what is left is reported again; therefore
+// the last call that would only hear EAGAIN is saved by stopping where the last turn stopped.
+func (a *Acceptor) Ready(poller.Events) {
+	most := a.loop.process.MaxAccept
+	if most == 0 {
+		most = defaultMaxAccept
+	}
+	taken := 0
+	for ; most < 0 || taken < most; taken++ {
+		if taken > 0 && taken == a.batch {
+			a.batch++ // perhaps more are waiting: the next turn finds out
+			return
+		}
+		if !a.acceptOne() {
+			break
+		}
+	}
+	a.batch = max(taken, 1)
+}
+
+// acceptOne claims a place within every limit, accepts, and starts the flow. False: no more for now.
+func (a *Acceptor) acceptOne() bool {
+	f, b := a.bind.Frontend, a.bind
+	if f.Rate != nil && !f.Rate.Allow(a.loop.Now()) {
+		f.Stats.Add(a.loop.ID, stats.RateReached, 1)
+		a.pauseFor(100 * time.Millisecond)
+		return false
+	}
+	if !a.claim() {
+		f.Stats.Add(a.loop.ID, stats.LimitReached, 1)
+		a.loop.Pause(a.watch)
+		a.paused.Store(true)
+		if !a.room() || !a.paused.CompareAndSwap(true, false) {
+			return false
+		}
+		a.loop.Resume(a.watch)
+		return true
+	}
+	var socket poller.Socket
+	peer, errno := a.loop.Accept(a.watch, &socket)
+	if errno != 0 {
+		a.unclaim()
+		a.acceptFailed(errno)
+		return errno == poller.ECONNABORTED
+	}
+	f.Stats.Add(a.loop.ID, stats.Connections, 1)
+	b.Stats.Add(a.loop.ID, stats.Connections, 1)
+	a.loop.begin(b, socket, peer)
+	return true
+}
+
+func (a *Acceptor) claim() bool {
+	p, f, b := a.loop.process, a.bind.Frontend, a.bind
+	if !p.Flows.AddBelow(p.MaxConn) {
+		return false
+	}
+	if !f.Flows.AddBelow(f.MaxConn) {
+		p.Flows.Add(-1)
+		return false
+	}
+	if b.MaxConn > 0 {
+		if !b.Flows.AddBelow(b.MaxConn) {
+			p.Flows.Add(-1)
+			f.Flows.Add(-1)
+			return false
+		}
+	} else {
+		b.Flows.Add(1)
+	}
+	return true
+}
+
+func (a *Acceptor) room() bool {
+	p, f, b := a.loop.process, a.bind.Frontend, a.bind
+	return p.Flows.Value() < p.MaxConn && f.Flows.Value() < f.MaxConn && (b.MaxConn == 0 || b.Flows.Value() < b.MaxConn)
+}
+
+// unclaim gives the places back and wakes the acceptors that waited for one.
+func (a *Acceptor) unclaim() { a.bind.release() }
+
+func (b *Bind) release() {
+	f, p := b.Frontend, b.Frontend.Process
+	wasFull := p.Flows.Value() >= p.MaxConn
+	b.Flows.Add(-1)
+	f.Flows.Add(-1)
+	p.Flows.Add(-1)
+	f.resume()
+	if wasFull { // the process's limit stops every frontend
+		for _, other := range p.frontends {
+			if other != f {
+				other.resume()
+			}
+		}
+	}
+}
+
+func (f *Frontend) resume() {
+	for _, a := range f.acceptors {
+		if a.paused.Load() && a.room() && a.paused.CompareAndSwap(true, false) {
+			a.loop.Post(&a.mail)
+		}
+	}
+}
+
+// acceptFailed decides what an accept's error means.
+func (a *Acceptor) acceptFailed(errno poller.Errno) {
+	f := a.bind.Frontend
+	switch {
+	case errno == poller.EAGAIN:
+	case errno == poller.ECONNABORTED:
+		f.Stats.Add(a.loop.ID, stats.AcceptFailed, 1)
+	case poller.Exhausted(errno):
+		f.Stats.Add(a.loop.ID, stats.AcceptExhausted, 1)
+		f.Process.exhausted(f, errno, a.loop.Now())
+		a.pauseFor(100 * time.Millisecond)
+	default: // the listener itself is broken: do not spin on it
+		f.Stats.Add(a.loop.ID, stats.AcceptFailed, 1)
+		f.Process.exhausted(f, errno, a.loop.Now())
+		a.pauseFor(time.Second)
+	}
+}
+
+// exhaustedQuiet is how long the process must have been well before a lack of descriptors is told again.
+const exhaustedQuiet = 10 * time.Second
+
+// exhausted tells the operator that accepting had to pause: once per occurrence.
+func (p *Process) exhausted(f *Frontend, errno poller.Errno, now time.Duration) {
+	last := p.lastExhausted.Swap(int64(now) + 1)
+	if p.Alert != nil && (last == 0 || now-time.Duration(last) > exhaustedQuiet) {
+		p.Alert(fmt.Sprintf("Proxy %s: accepting pauses: %v (%d flows, maxconn %d).", f.Name, errno, p.Flows.Value(), p.MaxConn))
+	}
+}
+
+// pauseFor stops the watch for a while: the lack may pass without any flow of ours ending.
+func (a *Acceptor) pauseFor(d time.Duration) {
+	a.loop.Pause(a.watch)
+	a.loop.Arm(&a.timer, a.loop.Milliseconds()+uint64(d/time.Millisecond))
+}
+
+// Expired resumes after pauseFor.
+func (a *Acceptor) Expired(*poller.Timer) { a.resumeWatch() }
+
+// Deliver resumes after a limit: a flow has ended.
+func (a *Acceptor) Deliver(*poller.Mail) {
+	if !a.timer.Armed() {
+		a.resumeWatch()
+	}
+}
+
+func (a *Acceptor) resumeWatch() {
+	if a.stopped {
+		return
+	}
+	if errno := a.loop.Resume(a.watch); errno != 0 {
+		a.bind.Frontend.Process.exhausted(a.bind.Frontend, errno, a.loop.Now())
+		a.pauseFor(100 * time.Millisecond)
+	}
+}

@@ -1,0 +1,176 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/sluice-lb/sluice/lb/stats"
+	"github.com/sluice-lb/sluice/lb/tcplog"
+)
+
+// end closes a flow: counters, the log line, both sockets, the slot, the places within the limits. The letters are its
+// termination state unless an earlier event has given it one. The flow must not be touched afterwards.
+func (f *Flow) end(cause, at byte) {
+	if f.ended == (termination{}) {
+		f.ended = termination{cause, at}
+	}
+	l := f.loop
+	l.Disarm(&f.timer)
+	f.countBytes()
+	granted := f.stage == queued && !f.backend.Cancel(&f.request)
+	// HAProxy's counts in the log line leave out the server's slot and the backend's place, which are free by then.
+	if !granted {
+		f.releaseSlot()
+	}
+	if !f.logged || f.ended != (termination{'-', '-'}) && f.connected == 0 {
+		f.log(false)
+	}
+	f.closeSockets()
+	f.bind.release()
+	if granted {
+		f.stage = orphaned // Deliver will recycle it
+		return
+	}
+	f.stage = closed
+	l.put(f)
+}
+
+// recycle ends an orphaned flow.
+func (f *Flow) recycle() {
+	f.releaseSlot()
+	f.stage = closed
+	f.loop.put(f)
+}
+
+func (f *Flow) releaseSlot() {
+	if f.admitted {
+		f.admitted = false
+		f.backend.Release(&f.request)
+	}
+}
+
+func (f *Flow) closeSockets() {
+	l := f.loop
+	f.dropTowards(&f.client)
+	f.dropTowards(&f.server)
+	if f.frontend.NoLinger {
+		f.client.Abort()
+	}
+	if f.server.Open() && f.backend.NoLinger {
+		f.server.Abort()
+	}
+	l.Close(&f.server.Socket)
+	l.Close(&f.client.Socket)
+}
+
+// countBytes adds what was forwarded since the last time to the counters.
+func (f *Flow) countBytes() {
+	in, out := f.in-f.countedIn, f.out-f.countedOut
+	f.countedIn, f.countedOut, f.countedAt = f.in, f.out, f.loop.Now()
+	if in == 0 && out == 0 {
+		return
+	}
+	sets := [...]*stats.Counters{f.frontend.Stats, f.bind.Stats, nil, nil}
+	if f.backend != nil {
+		sets[2] = f.backend.Stats
+	}
+	if f.request.Server != nil {
+		sets[3] = f.request.Server.Stats
+	}
+	for _, s := range sets {
+		if s != nil {
+			s.Add(f.loop.ID, stats.BytesIn, in)
+			s.Add(f.loop.ID, stats.BytesOut, out)
+		}
+	}
+}
+
+// log writes the flow's line; early is logasap's, at the beginning of the forwarding.
+func (f *Flow) log(early bool) {
+	fe := f.frontend
+	if fe.Log == nil || fe.Format == nil {
+		return
+	}
+	level := tcplog.Info
+	normal := (early || f.ended == termination{'-', '-'}) && f.retries == 0
+	switch {
+	case normal && fe.DontLogNormal, !early && fe.DontLogNull && f.in == 0:
+		return
+	case !normal && fe.SeparateErrors:
+		level = tcplog.Err
+	}
+	f.logged = early
+	f.fill(&f.loop.record)
+	f.loop.record.LogASAP = early
+	fe.Log.Flow(f.loop.ID, level, fe.Format, &f.loop.record)
+}
+
+// logError writes the line of a connection that ended before it was a flow.
+func (f *Flow) logError(text string) {
+	fe := f.frontend
+	if fe.Log == nil || fe.ErrorFormat == nil {
+		return
+	}
+	f.fill(&f.loop.record)
+	f.loop.record.Error = text
+	level := tcplog.Info
+	if fe.SeparateErrors {
+		level = tcplog.Err
+	}
+	fe.Log.Flow(f.loop.ID, level, fe.ErrorFormat, &f.loop.record)
+}
+
+// fill makes r tell of f as it is now.
+func (f *Flow) fill(r *tcplog.Record) {
+	fe := f.frontend
+	*r = tcplog.Record{
+		Client:       f.source.AddrPort,
+		ClientUnix:   f.source.IsUnix(),
+		ListenerID:   f.bind.ID,
+		ListenerName: f.bind.Name,
+		Accept:       f.accepted,
+		Handshake:    milliseconds(f.headerEnd, f.start),
+		Queue:        milliseconds(f.queueEnd, f.headerEnd),
+		Connect:      milliseconds(f.connected, f.queueEnd),
+		Total:        milliseconds(f.loop.Now(), f.start),
+		Frontend:     fe.Name,
+		Backend:      fe.Name,
+		BytesIn:      f.in,
+		BytesOut:     f.out,
+		Termination:  f.ended,
+		ActConn:      int(fe.Process.Flows.Value()),
+		FeConn:       int(fe.Flows.Value()),
+		Retries:      int(f.retries),
+		Redispatched: f.redispatched,
+		Counter:      fe.Process.Counter.Load(),
+		LogCounter:   fe.logCounter.Add(1) - 1,
+	}
+	if fe.LogFrontendAddr {
+		r.FrontendAddr = f.destinationAddr().AddrPort
+	}
+	if f.backend == nil {
+		return
+	}
+	r.Backend = f.backend.Name
+	r.BeConn = int(f.backend.Flows.Value())
+	if f.request.WasQueued {
+		r.BeQueue, r.SrvQueue = f.request.QueueAhead, f.request.ServerAhead
+	}
+	if s := f.lastServer; s != nil {
+		r.Server = s.Name
+		r.SrvConn = s.Served()
+	}
+	if f.target != nil {
+		r.BackendAddr = f.targetAddr(f.target).AddrPort
+		if fe.LogBackendSource && f.server.Open() {
+			r.BackendSource = f.loop.LocalAddr(&f.server.Socket).AddrPort
+		}
+	}
+}
+
+// milliseconds between two moments of the flow, -1 if the later was not reached.
+func milliseconds(end, start time.Duration) int {
+	if end == 0 {
+		return -1
+	}
+	return int((end - start) / time.Millisecond)
+}

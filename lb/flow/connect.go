@@ -1,0 +1,244 @@
+package flow
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/sluice-lb/sluice/lb/backend"
+	"github.com/sluice-lb/sluice/lb/stats"
+	"github.com/sluice-lb/sluice/lb/wire"
+	"github.com/sluice-lb/sluice/poller"
+)
+
+// connect begins one attempt at the chosen server.
+func (f *Flow) connect() {
+	f.stage = connecting
+	f.attempt = f.loop.Now()
+	f.server = side{flow: f, isServer: true, spliceAfter: f.server.spliceAfter}
+	t := f.target
+	if t.Unresolved {
+		f.connectFailed(poller.EHOSTUNREACH)
+		return
+	}
+	addr := f.targetAddr(t)
+	if t.SOCKS4.IsValid() {
+		addr = t.SOCKS4
+	}
+	f.countServer(stats.Connections)
+	errno := f.loop.Connect(&f.server.Socket, addr, f.sourceAddr(t), &t.Options)
+	if errno == 0 || errno == poller.EINPROGRESS {
+		errno = f.loop.Watch(&f.server.Socket, &f.server)
+	}
+	if errno != 0 {
+		f.connectFailed(errno)
+		return
+	}
+	if t.SmartConnect {
+		f.server.QuickAck(false)
+	}
+	f.rearm()
+}
+
+// targetAddr is where the connection goes: a server's address may leave IP or port to be those that the client meant.
+func (f *Flow) targetAddr(t *Target) poller.Addr {
+	addr := t.Addr
+	if addr.IsUnix() || !t.ClientIP && !t.OffsetPort && addr.Port() != 0 {
+		return addr
+	}
+	ip, port, meant := addr.Addr(), addr.Port(), f.destinationAddr()
+	if t.ClientIP {
+		ip = meant.Addr()
+	}
+	if t.OffsetPort {
+		port = uint16(int(meant.Port()) + t.PortOffset)
+	} else if port == 0 {
+		port = meant.Port()
+	}
+	return poller.IP(netip.AddrPortFrom(ip, port))
+}
+
+func (f *Flow) sourceAddr(t *Target) poller.Addr {
+	if t.SourceUse == OwnSource || !f.source.IsValid() {
+		return t.Source
+	}
+	port := uint16(0)
+	if t.SourceUse == ClientSource {
+		port = f.source.Port()
+	}
+	return poller.IP(netip.AddrPortFrom(f.source.Addr(), port))
+}
+
+// connectReady is told of the first event on the server's socket.
+func (f *Flow) connectReady(ev poller.Events) {
+	if ev&(poller.Failed|poller.Hangup) != 0 {
+		if errno := f.server.Failure(); errno != 0 {
+			f.connectFailed(errno)
+			return
+		}
+		if ev&poller.Failed != 0 {
+			f.connectFailed(poller.ECONNRESET)
+			return
+		}
+	}
+	if ev&poller.Writable == 0 {
+		return
+	}
+	if f.target.SOCKS4.IsValid() {
+		f.stage = handshake
+		f.preface(wire.AppendSOCKS4(f.loop.header[:0], f.targetAddr(f.target).AddrPort))
+		return
+	}
+	f.established()
+}
+
+// handshakeReady reads the SOCKS4 proxy's answer: connect's failure if it refuses.
+func (f *Flow) handshakeReady() {
+	if f.server.readable = true; !f.flush(&f.client, &f.server) && f.server.writeClosed {
+		f.connectFailed(poller.ECONNRESET)
+		return
+	}
+	buffer := f.loop.Buffer()
+	n, errno := f.server.Peek(buffer)
+	if errno == poller.EAGAIN {
+		return
+	}
+	if errno != 0 || n == 0 {
+		f.connectFailed(poller.ECONNRESET)
+		return
+	}
+	size, err := wire.DecodeSOCKS4(buffer[:n])
+	if errors.Is(err, wire.ErrShort) && !f.server.closing {
+		return
+	}
+	if err != nil {
+		f.connectFailed(poller.ECONNREFUSED)
+		return
+	}
+	f.server.Recv(buffer[:size])
+	f.established()
+}
+
+// established begins the forwarding, with the PROXY header before it where the server wants one.
+func (f *Flow) established() {
+	f.connected = f.loop.Now()
+	f.stage = forwarding
+	f.server.activity, f.server.progress = f.connected, f.connected
+	f.client.activity = f.connected
+	switch t := f.target; t.SendProxy {
+	case 1:
+		f.preface(wire.AppendV1(f.loop.header[:0], endpoint(f.source), endpoint(f.destinationAddr())))
+	case 2:
+		f.preface(wire.AppendV2(f.loop.header[:0], endpoint(f.source), endpoint(f.destinationAddr()), wire.V2Options{CRC32C: t.ProxyCRC32C}))
+	}
+	if f.frontend.LogASAP {
+		f.log(true)
+	}
+	// Events of the server's socket that came with the connect were noted in its readable; the client may have been
+	// readable for long.
+	f.forwardBoth()
+}
+
+// preface sends what goes before the payload. What the kernel does not take is held like payload.
+func (f *Flow) preface(b []byte) {
+	if n, ok := f.send(&f.server, b); ok && n < len(b) {
+		f.server.held, f.server.sent = f.loop.Hold(b[n:]), 0
+	}
+}
+
+// connectFailed counts an attempt's failure and decides what follows: a retry, another server, or the end.
+func (f *Flow) connectFailed(errno poller.Errno) {
+	f.loop.Close(&f.server.Socket)
+	f.dropTowards(&f.server)
+	f.cause = causeOf(errno)
+	f.countConnect(f.cause)
+	if int(f.retries) >= f.backend.Retries {
+		f.connectGivesUp()
+		return
+	}
+	f.retries++
+	f.countConnect(stats.Retries)
+	if f.request.Server != nil && f.redispatchNow() {
+		before := f.request.Server
+		outcome := f.backend.Redispatch(&f.request)
+		if outcome != backend.Granted || f.request.Server != before {
+			if outcome == backend.Granted {
+				f.redispatched = true
+				f.countConnect(stats.Redispatches)
+			}
+			f.chosen(outcome)
+			return
+		}
+	}
+	if f.cause == stats.ConnectTimeouts { // it has waited long enough
+		f.connect()
+		return
+	}
+	f.stage = pausing
+	f.attempt = f.loop.Now()
+	f.rearm()
+}
+
+// connectGivesUp ends a flow whose last attempt has failed.
+func (f *Flow) connectGivesUp() {
+	f.countConnect(stats.ConnectFailed)
+	switch f.cause {
+	case stats.ConnectTimeouts:
+		f.end('s', 'C')
+	case stats.ConnectLocal:
+		f.end('R', 'C')
+	default:
+		f.end('S', 'C')
+	}
+}
+
+// redispatchNow tells whether the retry just counted may go to another server: "option redispatch N", N counting from
+// the first retry, or from the last one back when it is negative.
+func (f *Flow) redispatchNow() bool {
+	switch n := f.backend.RedispatchEvery; {
+	case n > 0:
+		return int(f.retries)%n == 0
+	case n < 0:
+		from := f.backend.Retries + 1 + n
+		return from <= 0 || int(f.retries)%from == 0
+	}
+	return false
+}
+
+// turnaround is the pause before the same server is tried again: it may be restarting.
+func (f *Flow) turnaround() uint64 {
+	second := uint64(time.Second / time.Millisecond)
+	if t := f.backend.Timeouts.Connect; t > 0 {
+		return min(t, second)
+	}
+	return second
+}
+
+func causeOf(errno poller.Errno) stats.ID {
+	switch errno {
+	case poller.ECONNREFUSED, poller.ENOENT:
+		return stats.ConnectRefused
+	case poller.EHOSTUNREACH, poller.ENETUNREACH, poller.EHOSTDOWN, poller.ENETDOWN:
+		return stats.ConnectUnreached
+	case poller.ETIMEDOUT:
+		return stats.ConnectTimeouts
+	case poller.EADDRNOTAVAIL, poller.EADDRINUSE, poller.EACCES, poller.EPERM, poller.EINVAL:
+		return stats.ConnectLocal
+	}
+	if poller.Exhausted(errno) {
+		return stats.ConnectLocal
+	}
+	return stats.ConnectReset
+}
+
+func (f *Flow) countConnect(id stats.ID) {
+	f.backend.Stats.Add(f.loop.ID, id, 1)
+	f.countServer(id)
+}
+
+// countServer counts for the flow's server, if it has one.
+func (f *Flow) countServer(id stats.ID) {
+	if f.request.Server != nil {
+		f.request.Server.Stats.Add(f.loop.ID, id, 1)
+	}
+}

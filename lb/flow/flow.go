@@ -1,0 +1,237 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/sluice-lb/sluice/lb/backend"
+	"github.com/sluice-lb/sluice/lb/stats"
+	"github.com/sluice-lb/sluice/lb/tcplog"
+	"github.com/sluice-lb/sluice/poller"
+)
+
+// Loop is what the flows of one loop share. Only its thread touches it, but for the poller's mail.
+type Loop struct {
+	*poller.Loop
+	ID      int
+	process *Process
+	free    *Flow         // recycled flows, linked by nextFree
+	flows   *Flow         // the open ones, a doubly linked list
+	count   int           // of open flows
+	record  tcplog.Record // scratch for log lines
+	header  [768]byte     // scratch for what goes before the payload
+	stop    poller.Mail
+	cut     bool
+}
+
+// NewLoop adds a loop to the process. Call it for every loop before any of them runs.
+func NewLoop(p *Process, l *poller.Loop) *Loop {
+	loop := &Loop{Loop: l, ID: len(p.Loops), process: p}
+	loop.stop.To = loop
+	p.Loops = append(p.Loops, loop)
+	return loop
+}
+
+// stage is how far a flow has come.
+type stage uint8
+
+const (
+	closed     stage = iota
+	header           // the PROXY header is awaited
+	queued           // a slot is awaited
+	connecting       // the connect is under way
+	pausing          // a connect failed, the retry is awaited
+	handshake        // the SOCKS4 proxy's answer is awaited
+	forwarding       // bytes both ways
+	orphaned         // it ended while a grant was on its way: the mail will give the slot back
+)
+
+// Flow is one client connection and its server connection.
+type Flow struct {
+	loop     *Loop
+	frontend *Frontend
+	bind     *Bind
+	backend  *Backend
+	target   *Target
+	request  backend.Request
+	// lastServer is the one that the flow was assigned to last; the slot there may be given back already.
+	lastServer *backend.Server
+	client     side
+	server     side
+	stage      stage
+	retries    int32
+	// flags of the log line and of the stage
+	redispatched bool
+	admitted     bool     // the backend counts this flow
+	logged       bool     // by logasap
+	cause        stats.ID // of the last connect's failure
+	ended        termination
+
+	timer poller.Timer
+	mail  poller.Mail
+
+	// Addresses as the client sees them: from the PROXY header if there was one.
+	source      poller.Addr
+	destination poller.Addr // zero until somebody asks for it
+
+	accepted  time.Time     // wall clock
+	start     time.Duration // on the loop's clock, as are the following; 0: not reached
+	headerEnd time.Duration
+	queueEnd  time.Duration
+	connected time.Duration
+	attempt   time.Duration // when the current connect or pause began
+
+	in, out               uint64 // bytes from and to the client
+	countedIn, countedOut uint64 // of these, what the counters know
+	countedAt             time.Duration
+
+	next, prev *Flow // among the loop's open flows; next also links recycled ones
+}
+
+// termination is the two letters of the log line that say how a flow ended; zero: not yet.
+type termination [2]byte
+
+// side is one of a flow's two sockets with what flows towards and from it.
+type side struct {
+	poller.Socket
+	flow *Flow
+
+	readable    bool // there may be bytes, or the end, to read
+	closing     bool // the peer's FIN or an error was reported: a short read does not mean drained
+	readClosed  bool // the end was read, or the socket is broken
+	blocked     bool // it took less than it was given; Writable will say when it takes more
+	writeClosed bool // a FIN was sent, or the socket is broken
+	wrote       bool // something was sent
+	noDelay     bool // TCP_NODELAY is set
+	isServer    bool
+
+	spliceAfter  uint8        // full reads in a row that make this side's bytes be spliced
+	fullReads    uint8        // so far
+	smallSplices uint8        // in a row
+	pipe         *poller.Pipe // bytes from this side on their way to the other; nil at rest
+
+	held []byte // bytes that this side has not yet taken; nil at rest
+	sent int    // of held
+
+	activity time.Duration // last time that bytes were read from or sent to this side
+	progress time.Duration // last time that it was given bytes
+}
+
+func (f *Flow) other(s *side) *side {
+	if s.isServer {
+		return &f.client
+	}
+	return &f.server
+}
+
+// take gives a flow for a new client.
+func (l *Loop) take() *Flow {
+	f := l.free
+	if f != nil {
+		l.free = f.next
+	} else {
+		f = new(Flow)
+	}
+	f.loop = l
+	f.client.flow, f.server.flow = f, f
+	f.server.isServer = true
+	f.timer.Owner = f
+	f.mail.To = f
+	f.request.Waiter = f
+	f.request.Loop = l.ID
+	f.prev, f.next = nil, l.flows
+	if l.flows != nil {
+		l.flows.prev = f
+	}
+	l.flows = f
+	l.count++
+	return f
+}
+
+// put recycles a flow that has ended. Its memory is cleared, so nothing of one client reaches the next.
+func (l *Loop) put(f *Flow) {
+	if f.prev != nil {
+		f.prev.next = f.next
+	} else {
+		l.flows = f.next
+	}
+	if f.next != nil {
+		f.next.prev = f.prev
+	}
+	l.count--
+	*f = Flow{next: l.free}
+	l.free = f
+}
+
+// Ready is told of events on either of the flow's sockets.
+func (s *side) Ready(ev poller.Events) {
+	f := s.flow
+	if ev&(poller.Readable|poller.PeerClosed|poller.Hangup|poller.Failed) != 0 {
+		s.readable = true
+		if ev&(poller.PeerClosed|poller.Hangup|poller.Failed) != 0 {
+			s.closing = true
+		}
+	}
+	if ev&poller.Writable != 0 {
+		s.blocked = false
+	}
+	switch f.stage {
+	case forwarding:
+		f.forwardReady(s, ev)
+	case header:
+		f.readHeader()
+	case queued, pausing:
+		f.clientWhileWaiting(ev)
+	case connecting:
+		if s.isServer {
+			f.connectReady(ev)
+		} else {
+			f.clientWhileWaiting(ev)
+		}
+	case handshake:
+		if s.isServer {
+			f.handshakeReady()
+		} else {
+			f.clientWhileWaiting(ev)
+		}
+	}
+}
+
+// clientWhileWaiting looks whether the client has left while the flow waits for its server. A reset ends the flow; a FIN
+// only with "option abortonclose", because a client may well send its request, half-close, and wait for the answer.
+func (f *Flow) clientWhileWaiting(ev poller.Events) {
+	gone := ev&(poller.Failed|poller.Hangup) != 0
+	if ev&poller.PeerClosed != 0 && f.backend.AbortOnClose {
+		gone = true
+	}
+	if !gone {
+		return
+	}
+	f.frontend.Stats.Add(f.loop.ID, stats.ClientAborts, 1)
+	f.end('C', f.stageLetter())
+}
+
+// stageLetter is the second letter of the termination state.
+func (f *Flow) stageLetter() byte {
+	switch f.stage {
+	case header:
+		return 'R'
+	case queued:
+		return 'Q'
+	case connecting, pausing, handshake:
+		return 'C'
+	}
+	return 'D'
+}
+
+// Stop cuts all flows of the loop. Any goroutine may call it, once.
+func (l *Loop) Cut() { l.Post(&l.stop) }
+
+// Deliver is the loop's own mail: cut everything.
+func (l *Loop) Deliver(*poller.Mail) {
+	l.cut = true
+	for l.flows != nil {
+		f := l.flows
+		f.frontend.Stats.Add(l.ID, stats.Killed, 1)
+		f.end('K', f.stageLetter())
+	}
+}

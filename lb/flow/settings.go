@@ -1,0 +1,175 @@
+package flow
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-lb/sluice/lb/backend"
+	"github.com/sluice-lb/sluice/lb/stats"
+	"github.com/sluice-lb/sluice/lb/tcplog"
+	"github.com/sluice-lb/sluice/poller"
+)
+
+// Process is what all frontends and loops share.
+type Process struct {
+	MaxConn   int64 // flows per process; always set
+	Flows     stats.Gauge
+	MaxAccept int // connections taken from one listener in a row; 0: 64
+	Counter   atomic.Uint32
+	Loops     []*Loop
+	NoSplice  bool // bytes are only copied
+
+	frontends     []*Frontend
+	lastExhausted atomic.Int64 // when descriptors or memory last ran out, on the loops' clock
+
+	// Alert tells the operator something that concerns the whole process, such as a lack of descriptors. It is called
+	// once per occurrence, not per connection, and must not block.
+	Alert func(text string)
+}
+
+// Timeouts in milliseconds; 0: none.
+type Timeouts struct {
+	Server, ServerFin, Connect, Queue, Tunnel uint64
+}
+
+// Frontend is one frontend, shared by all loops.
+type Frontend struct {
+	Name    string
+	Process *Process
+	Backend *Backend // where its flows go; nil: nowhere, they are closed
+	MaxConn int64
+	Stats   *stats.Counters
+	Flows   stats.Gauge
+	Rate    *Rate // of sessions; nil: no limit
+
+	ClientTimeout, ClientFinTimeout uint64 // ms; 0: none
+	IndependentStreams              bool   // what is sent to a side does not count as its activity
+	// SpliceRequest and SpliceResponse splice from the first byte on; otherwise a direction is spliced once it is bulk.
+	SpliceRequest, SpliceResponse bool
+	ContStats                     bool // bytes are counted while a flow lasts, not only at its end
+
+	Log              *tcplog.Logger
+	Format           *tcplog.Format // of flows; nil: the backend's or none
+	ErrorFormat      *tcplog.Format // of connections that ended before they were flows
+	LogASAP          bool
+	DontLogNull      bool
+	DontLogNormal    bool
+	SeparateErrors   bool // errors are logged at level err
+	LogFrontendAddr  bool // the format shows %fi or %fp, which cost a system call
+	LogBackendSource bool // the same for %bi and %bp
+	NoLinger         bool
+	logCounter       atomic.Uint32
+	acceptors        []*Acceptor // complete before the loops start
+}
+
+// Bind is one listening address of a frontend.
+type Bind struct {
+	Frontend    *Frontend
+	Name        string
+	ID          int
+	MaxConn     int64 // 0: none of its own
+	Flows       stats.Gauge
+	Stats       *stats.Counters
+	AcceptProxy bool
+	IsUnix      bool
+}
+
+// Backend is where flows go: the servers' states and queues, and how to reach each of them.
+type Backend struct {
+	*backend.Backend
+	Targets []atomic.Pointer[Target] // by backend.Server.Index
+	// Direct is the way without a server: "dispatch" and "option transparent". Servers are not consulted then.
+	Direct *Target
+
+	Retries int
+	// RedispatchEvery is "option redispatch N": every N-th retry goes to another server; negative: counted from the
+	// last retry back, -1 the last; 0: off.
+	RedispatchEvery int
+	Timeouts        Timeouts
+
+	AbortOnClose                  bool
+	IndependentStreams            bool
+	NoLinger                      bool
+	SpliceRequest, SpliceResponse bool
+}
+
+// Target is how to reach one server. It is replaced as a whole when it changes.
+type Target struct {
+	Addr       poller.Addr // port 0 with PortOffset false: the port that the client connected to
+	PortOffset int         // added to the port that the client connected to; used if OffsetPort
+	OffsetPort bool
+	ClientIP   bool // the address is unspecified: the one that the client connected to
+	Options    poller.ConnectOptions
+	Source     poller.Addr // zero: the kernel chooses
+	SourceUse  SourceUse
+
+	SendProxy    int // version of the PROXY header to send; 0: none
+	ProxyCRC32C  bool
+	ProxyUnique  bool
+	SOCKS4       poller.Addr // valid: connect there and ask it for Addr
+	SmartConnect bool        // hold the handshake's last ACK back for the first bytes
+	Unresolved   bool        // the server's name has no address: connecting fails
+}
+
+// SourceUse is "usesrc": whose address the connection to the server comes from.
+type SourceUse uint8
+
+// The values of SourceUse.
+const (
+	OwnSource      SourceUse = iota
+	ClientSource             // usesrc client: the client's address and port
+	ClientIPSource           // usesrc clientip: the client's address, any port
+)
+
+// Rate bounds an event's frequency over the last second: the current second's count and a share of the one before it.
+type Rate struct {
+	PerSecond uint32
+	// word packs the second (upper 32 bits) and its count; before is the count of the second before.
+	word   atomic.Uint64
+	before atomic.Uint32
+}
+
+// Allow counts one event at now and reports whether it stays within the rate.
+func (r *Rate) Allow(now time.Duration) bool {
+	for {
+		w := r.word.Load()
+		second, count := uint32(w>>32), uint32(w)
+		current := uint32(now / time.Second)
+		if second != current {
+			old := count
+			if current != second+1 {
+				old = 0
+			}
+			if r.word.CompareAndSwap(w, uint64(current)<<32) {
+				r.before.Store(old)
+			}
+			continue
+		}
+		elapsed := uint64(now % time.Second)
+		share := uint64(r.before.Load()) * (uint64(time.Second) - elapsed) / uint64(time.Second)
+		if uint64(count)+share >= uint64(r.PerSecond) {
+			return false
+		}
+		if r.word.CompareAndSwap(w, w+1) {
+			return true
+		}
+	}
+}
+
+// NewFrontend adds a frontend to the process. The caller fills in the rest before the loops run.
+func NewFrontend(p *Process, name string, loops int) *Frontend {
+	f := &Frontend{Name: name, Process: p, Stats: stats.New(loops)}
+	p.frontends = append(p.frontends, f)
+	return f
+}
+
+// spliceAfter is the number of full reads in a row after which one side's bytes are spliced.
+func (f *Frontend) spliceAfter(b *Backend, fromServer bool) uint8 {
+	switch {
+	case f.Process.NoSplice:
+		return neverSplice
+	case fromServer && (f.SpliceResponse || b.SpliceResponse), !fromServer && (f.SpliceRequest || b.SpliceRequest):
+		return 0
+	}
+	return spliceAfter
+}
