@@ -32,5 +32,6 @@ func Quote(word string) string {
 }
 
 func needsQuote(r rune) bool {
-	return r <= ' ' || r == 0x7f || strings.ContainsRune(`#'"\`, r)
+	// A byte order mark at the start of a file is not taken for a part of its first word.
+	return r <= ' ' || r == 0x7f || r == '\ufeff' || strings.ContainsRune(`#'"\`, r)
 }

@@ -18,11 +18,11 @@ func readAll(env *Env, files ...File) []string {
 		if !ok {
 			return found
 		}
-		words := ""
+		var words strings.Builder
 		for _, word := range line.Words {
-			words += "[" + word.Text + "]"
+			words.WriteString("[" + word.Text + "]")
 		}
-		found = append(found, fmt.Sprintf("%d %s", line.Pos.Line, words))
+		found = append(found, fmt.Sprintf("%d %s", line.Pos.Line, words.String()))
 		if line.Words[0].Text == "section" {
 			r.SetSection(line.Words[1].Text)
 		}
@@ -209,6 +209,7 @@ func TestQuote(t *testing.T) {
 		{"it's", `"it's"`},
 		{"it's\n\r\t$A \\ \"", `"it's\n\r` + "\t" + `\$A \\ \""`},
 		{"caf\u00e9\xff", "caf\u00e9\xff"},
+		{"\ufeffa", "'\ufeffa'"},
 	}
 	for _, test := range tests {
 		if got := Quote(test.word); got != test.want {
