@@ -29,8 +29,10 @@ type commandLine struct {
 	keywords                   bool // -dK
 }
 
-// errUsage is a command line that makes no sense: the caller shows the usage.
-var errUsage = errors.New("usage")
+// usageError is a command line that makes no sense: the usage is shown with it.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
 
 // commandFlag is one flag. Its set function gets the argument that follows it, if it takes one.
 type commandFlag struct {
@@ -130,8 +132,8 @@ func ignore(*commandLine, string) error { return nil }
 
 func later(*commandLine, string) error { return errComesLater }
 
-// parseCommandLine reads the arguments without the program's name. An error that wraps errUsage wants the usage shown;
-// any other says by itself what is wrong with which flag.
+// parseCommandLine reads the arguments without the program's name. A usageError wants the usage shown; any other says by
+// itself what is wrong with which flag.
 func parseCommandLine(arguments []string) (*commandLine, error) {
 	c := &commandLine{}
 	for len(arguments) > 0 {
@@ -143,12 +145,12 @@ func parseCommandLine(arguments []string) (*commandLine, error) {
 		}
 		flag := findFlag(word)
 		if flag == nil {
-			return nil, fmt.Errorf("unknown argument '%s': %w", word, errUsage)
+			return nil, usageError("unknown argument '" + word + "'")
 		}
 		var argument string
 		if flag.argument != "" {
 			if len(arguments) == 0 {
-				return nil, fmt.Errorf("'%s' needs an argument, %s: %w", word, flag.argument, errUsage)
+				return nil, usageError("'" + word + "' needs an argument, " + flag.argument)
 			}
 			argument, arguments = arguments[0], arguments[1:]
 		}

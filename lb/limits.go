@@ -25,11 +25,10 @@ type limits struct {
 
 // demand is what a configuration asks for, before the system was asked.
 type demand struct {
-	maxConn   int // configured connections; 0: as many as fit
-	ulimitN   int // configured descriptors; 0: as needed
-	hardLimit int // upper bound for descriptors when both are 0; 0: defaultHardLimit
-	fixed     int // descriptors that are open whatever the traffic is
-	splice    bool
+	maxConn int // configured connections; 0: as many as fit
+	ulimitN int // configured descriptors; 0: as needed
+	fixed   int // descriptors that are open whatever the traffic is
+	splice  bool
 }
 
 // flowDescriptors are the sockets of one flow: the client's and the server's. While a connection attempt is repeated the old
@@ -72,11 +71,7 @@ func (d demand) plan(hard uint64) limits {
 		l.Derived = true
 		room := d.ulimitN
 		if room == 0 {
-			room = defaultHardLimit
-			if d.hardLimit > 0 {
-				room = d.hardLimit
-			}
-			room = int(min(uint64(room), hard))
+			room = int(min(defaultHardLimit, hard))
 		}
 		l.MaxConn = d.connections(room)
 	}

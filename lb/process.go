@@ -1,7 +1,6 @@
 package lb
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -35,7 +34,7 @@ func Main(arguments []string, stdout, stderr io.Writer) int {
 	var err error
 	if p.commandLine, err = parseCommandLine(arguments[1:]); err != nil {
 		p.alert(err)
-		if errors.Is(err, errUsage) {
+		if _, misused := err.(usageError); misused {
 			writeUsage(stderr)
 		}
 		return 1
@@ -45,7 +44,7 @@ func Main(arguments []string, stdout, stderr io.Writer) int {
 
 // alert shows an error, or each of several that were joined.
 func (p *process) alert(err error) {
-	if joined, many := err.(interface{ Unwrap() []error }); many && !errors.Is(err, errUsage) {
+	if joined, many := err.(interface{ Unwrap() []error }); many {
 		for _, one := range joined.Unwrap() {
 			p.alert(one)
 		}
@@ -162,24 +161,16 @@ func listens(cfg *config.Config) bool {
 
 // serve opens, starts and runs a balancer until it ends.
 func (p *process) serve(cfg *config.Config) int {
-	balancer, null, err := p.prepare(cfg)
+	opened, err := p.prepare(cfg)
 	if err != nil {
 		p.alert(err)
 		return 1
 	}
-	signals := watchSignals()
-	if err := balancer.Start(); err != nil {
+	signals := watchSignals() // before the pid file invites others to send some
+	balancer := opened.balancer
+	if err := opened.start(p.child); err != nil {
 		p.alert(err)
 		return 1
-	}
-	if p.verbose || p.debug {
-		fmt.Fprintln(p.stdout, "Using epoll() as the polling mechanism.")
-	}
-	if p.child != nil {
-		if err := p.child.finish(null); err != nil {
-			balancer.Stop()
-			return 1
-		}
 	}
 	p.messages.started()
 	o := operator{
@@ -193,29 +184,32 @@ func (p *process) serve(cfg *config.Config) int {
 	return o.run(signals)
 }
 
-// prepare does what needs the privileges that the process was started with, and gives them up.
-func (p *process) prepare(cfg *config.Config) (balancer *Balancer, null *os.File, err error) {
+// opened is all that must be opened before privileges are given up.
+type opened struct {
+	balancer *Balancer
+	pidFile  *os.File // nil: none
+	null     *os.File // what a process in the background has as standard streams
+}
+
+// prepare opens everything and gives the privileges up that the process was started with.
+func (p *process) prepare(cfg *config.Config) (o opened, err error) {
 	who, err := newIdentity(cfg)
 	if err != nil {
-		return nil, nil, err
+		return o, err
 	}
 	planned, err := p.limits(cfg)
 	if err != nil {
-		return nil, nil, err
+		return o, err
 	}
-	if null, err = openNull(); err != nil {
-		return nil, nil, err
+	if o.null, err = openNull(); err != nil {
+		return o, err
 	}
-	if balancer, err = Open(cfg, Options{MaxConnOverride: planned.MaxConn}); err != nil {
-		return nil, nil, err
+	if o.balancer, err = Open(cfg, Options{MaxConnOverride: planned.MaxConn}); err != nil {
+		return o, err
 	}
 	if path := p.pidPath(cfg); path != "" {
-		file, err := openPIDFile(path)
-		if err == nil {
-			err = writePID(file)
-		}
-		if err != nil {
-			return nil, nil, err
+		if o.pidFile, err = openPIDFile(path); err != nil {
+			return o, err
 		}
 	}
 	if os.Geteuid() == 0 && who.uid == 0 {
@@ -224,15 +218,36 @@ func (p *process) prepare(cfg *config.Config) (balancer *Balancer, null *os.File
 	if os.Geteuid() != 0 && who.keepRaw {
 		p.messages.say(config.Warning, "'usesrc' needs CAP_NET_RAW, and this process was not started as root: connections to such servers may fail")
 	}
-	return balancer, null, who.assume()
+	return o, who.assume()
 }
 
-// pidPath is where the process's id goes; the keyword counts only for a process in the background, as with HAProxy.
-func (p *process) pidPath(cfg *config.Config) string {
-	if p.pidFile != "" {
-		return p.pidFile
+// start lets the balancer run and then tells the world: the pid file, and whoever waits for the child in the background.
+func (o *opened) start(child *background) error {
+	if err := o.balancer.Start(); err != nil {
+		return err
 	}
-	return cfg.Global.PIDFile
+	if o.pidFile != nil {
+		if err := writePID(o.pidFile); err != nil {
+			o.balancer.Stop()
+			return err
+		}
+	}
+	if child == nil {
+		return o.null.Close()
+	}
+	if err := child.finish(o.null); err != nil {
+		o.balancer.Stop()
+		return fmt.Errorf("cannot go to the background: %w", err)
+	}
+	return nil
+}
+
+// pidPath is where the process's id goes: always with -p, and with the keyword, as with HAProxy, from the background only.
+func (p *process) pidPath(cfg *config.Config) string {
+	if p.pidFile == "" && p.child != nil {
+		return cfg.Global.PIDFile
+	}
+	return p.pidFile
 }
 
 // limits gets the limits that the configuration needs from the system.

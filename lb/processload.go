@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sluice-lb/sluice/lb/config"
+	"github.com/sluice-lb/sluice/lb/tcplog"
 )
 
 // environment is what the configuration sees of the process's environment, and the variables that HAProxy adds
@@ -28,6 +29,12 @@ func (p *process) environment() *config.Env {
 	return env
 }
 
+// loadOptions is what the configuration is checked with.
+var loadOptions = config.LoadOptions{CheckLogFormat: func(format string) error {
+	_, err := tcplog.ParseFormat(format)
+	return err
+}}
+
 // load reads and validates the configuration, shows all complaints, and applies the flags that go before keywords. It gives
 // false when the configuration cannot be used.
 func (p *process) load() (*config.Config, bool) {
@@ -38,13 +45,13 @@ func (p *process) load() (*config.Config, bool) {
 	if len(problems) > 0 {
 		return nil, false
 	}
-	var found []config.Diagnostic
-	cfg := config.Load(files, p.environment(), func(d config.Diagnostic) { found = append(found, d) })
+	cfg, found := config.Load(files, p.environment(), loadOptions)
 	if cfg != nil {
 		p.override(cfg)
 		p.messages.setQuiet((p.quiet || cfg.Global.Quiet) && !p.loud())
-		if !failed(found) {
-			found = append(found, Check(cfg)...)
+		found = append(found, Check(cfg)...)
+		if _, err := newIdentity(cfg); err != nil {
+			found = append(found, config.Diagnostic{Severity: config.Alert, Text: err.Error()})
 		}
 	}
 	if p.leavesToChild(cfg, found) {
@@ -119,10 +126,9 @@ func (p *process) verdict(cfg *config.Config) int {
 
 // writeConfiguration ends a run with -dC.
 func (p *process) writeConfiguration(cfg *config.Config) int {
-	if _, err := p.stdout.Write(config.Print(cfg)); err != nil {
+	if err := config.Print(p.stdout, cfg); err != nil {
 		p.alert(fmt.Errorf("cannot write the configuration: %w", err))
 		return 1
 	}
 	return 0
 }
-
