@@ -19,6 +19,7 @@ type datagramConn interface {
 // there, or whose owner was restarted, is dialled again.
 type datagramSink struct {
 	dial  func() (datagramConn, error)
+	udp   bool
 	conn  datagramConn // nil: not connected
 	raw   syscall.RawConn
 	after time.Time // no dialling before this
@@ -30,8 +31,8 @@ type datagramSink struct {
 	err  error
 }
 
-func newDatagramSink(dial func() (datagramConn, error)) *datagramSink {
-	d := &datagramSink{dial: dial}
+func newDatagramSink(udp bool, dial func() (datagramConn, error)) *datagramSink {
+	d := &datagramSink{udp: udp, dial: dial}
 	d.send = func(fd uintptr) bool {
 		for {
 			// The socket is non-blocking. True whatever comes: a net.Conn's own Write would wait for room.
@@ -71,8 +72,7 @@ func (d *datagramSink) disconnect() {
 
 func (d *datagramSink) write(line []byte) (DropReason, bool) {
 	d.line = line
-	// Twice: an error may be about an earlier datagram (ECONNREFUSED, when an ICMP message came back), or tell that the
-	// socket's owner was restarted and has to be dialled again.
+	// Twice: the error may be about an earlier datagram, or tell that the socket's owner was restarted.
 	for range 2 {
 		if d.conn == nil && !d.connect() {
 			return DropTargetGone, false
@@ -87,12 +87,16 @@ func (d *datagramSink) write(line []byte) (DropReason, bool) {
 			return DropTargetBusy, false
 		case errors.Is(d.err, syscall.EMSGSIZE): // longer than the path or the socket allows
 			return DropTargetGone, false
+		case d.udp && errors.Is(d.err, syscall.ECONNREFUSED): // udp(7): an ICMP message about an earlier datagram
+			continue
 		}
 		d.disconnect()
 	}
-	d.after = time.Now().Add(redialPause)
+	if d.conn == nil {
+		d.after = time.Now().Add(redialPause)
+	}
 	return DropTargetGone, false
 }
 
 func (d *datagramSink) idle() bool { return true }
-func (d *datagramSink) close()     { d.disconnect(); d.after = time.Now().Add(1 << 62) }
+func (d *datagramSink) close()     { d.disconnect() }

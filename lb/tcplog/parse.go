@@ -139,21 +139,21 @@ func isAlphanumeric(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// suggest finds a known name that begins the unknown one: "%tsfoo" is "%ts" without what ends it.
+// suggest finds a name that differs in case only, or one that begins the unknown name: "%tsfoo" is "%ts" run into text.
 func suggest(name string) string {
-	for i := len(name) - 1; i > 0; i-- {
-		if v, ok := names[name[:i]]; ok && v != httpOnly {
-			return fmt.Sprintf(" (did you mean '%%%s' followed by a text that is no letter or digit?)", name[:i])
-		}
-	}
 	var same []string
 	for known, v := range names {
 		if strings.EqualFold(known, name) && v != httpOnly {
 			same = append(same, known)
 		}
 	}
-	if len(same) == 0 {
-		return ""
+	if len(same) > 0 {
+		return fmt.Sprintf(" (did you mean '%%%s'?)", slices.Min(same))
 	}
-	return fmt.Sprintf(" (did you mean '%%%s'?)", slices.Min(same))
+	for i := len(name) - 1; i > 0; i-- {
+		if v, ok := names[name[:i]]; ok && v != httpOnly {
+			return fmt.Sprintf(" (did you mean '%%%s' followed by a text that is no letter or digit?)", name[:i])
+		}
+	}
+	return ""
 }

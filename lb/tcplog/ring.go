@@ -53,18 +53,21 @@ func (r *ring) push(l *Logger, level Level, text []byte) bool {
 	return true
 }
 
-// pop shows the oldest line to f. Its bytes are valid until f returns. False: there was none.
-func (r *ring) pop(f func(l *line, text []byte)) bool {
+// oldest returns the oldest line and its text, both valid until release; nil if there is none.
+func (r *ring) oldest() (*line, []byte) {
 	tail := r.tail.Load()
 	if r.head.Load() == tail {
-		return false
+		return nil, nil
 	}
 	l := &r.lines[tail%uint64(len(r.lines))]
 	at := l.start % uint64(len(r.bytes))
-	f(l, r.bytes[at:at+uint64(l.size)])
+	return l, r.bytes[at : at+uint64(l.size)]
+}
+
+// release gives the oldest line's room back.
+func (r *ring) release(l *line) {
 	r.freed.Store(l.start + uint64(l.size))
-	r.tail.Store(tail + 1)
-	return true
+	r.tail.Store(r.tail.Load() + 1)
 }
 
 func (r *ring) empty() bool { return r.head.Load() == r.tail.Load() }

@@ -188,9 +188,12 @@ func (s *Shipper) drain() int {
 // drainRing takes at most as many lines as the ring can hold, so that no loop keeps the shipper from the others.
 func (s *Shipper) drainRing(r *ring) int {
 	for n := range len(r.lines) {
-		if !r.pop(s.ship) {
+		l, text := r.oldest()
+		if l == nil {
 			return n
 		}
+		s.ship(l, text)
+		r.release(l)
 	}
 	return len(r.lines)
 }

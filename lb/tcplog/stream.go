@@ -35,12 +35,14 @@ func newStreamSink(fd int, s *Shipper) *streamSink {
 
 func (t *streamSink) write(line []byte) (DropReason, bool) {
 	t.mu.Lock()
-	if t.closed || len(t.queue)+len(line) > streamQueue {
-		t.mu.Unlock()
+	room := len(t.queue)+len(line) <= streamQueue
+	if room {
+		t.queue = append(t.queue, line...)
+	}
+	t.mu.Unlock()
+	if !room {
 		return DropTargetBusy, false
 	}
-	t.queue = append(t.queue, line...)
-	t.mu.Unlock()
 	t.wake()
 	return 0, true
 }
