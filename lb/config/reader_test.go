@@ -183,6 +183,13 @@ func TestExpansionIsBounded(t *testing.T) {
 	}
 }
 
+func TestVariableWithNUL(t *testing.T) {
+	got := readAll(NewEnv([]string{"A=x\x00y"}), File{"f", []byte("a \"$A\"\n")})
+	if len(got) != 1 || got[0] != "ALERT f:1 the variable holds a NUL character, at position 4:" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestEnvironmentChangesBetweenLines(t *testing.T) {
 	env := NewEnv([]string{"A=1"})
 	r := NewReader([]File{{"f", []byte("\"$A\"\n\"$A\"\n.if defined(A)\n\"$A\"\n.else\nnone\n.endif\n")}}, env, nil)
