@@ -89,7 +89,10 @@ func (r *ring) Choose(key uint32, avoid int) int {
 	first, last := -1, -1
 	arc := int(place >> r.shift)
 	list := *r.arcs[arc].Load()
-	at, _ := slices.BinarySearchFunc(list, place, func(p point, place uint32) int { return cmp.Compare(p.place, place) })
+	at := 0
+	for at < len(list) && list[at].place < place { // an arc has about eight
+		at++
+	}
 	for turned := 0; ; {
 		for ; at < len(list); at++ {
 			i := int(list[at].member)
