@@ -41,11 +41,13 @@ func number(at func(target) *int, low, high, standard int) behaviour {
 // count fills an int from 0 up, where 0 is "not set".
 func count(at func(target) *int) behaviour { return number(at, 0, math.MaxInt32, 0) }
 
-// bytes fills a size in bytes.
+// bytesOf fills a size in bytes, which is above 0.
 func bytesOf(at func(target) *int) behaviour {
 	return behaviour{
 		parse: func(s *statement) {
-			if n, ok := s.size(0); ok {
+			if n, ok := s.size(0); ok && n == 0 {
+				s.alert("expects a size above 0")
+			} else if ok {
 				*at(s.target()) = n
 			}
 		},

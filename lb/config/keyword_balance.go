@@ -180,7 +180,7 @@ func parseHashType(s *statement) {
 		}
 	}
 	rest := s.args[1:]
-	if len(rest) > 0 && rest[0].Text != "avalanche" {
+	if len(rest) > 0 {
 		function, ok := s.one(1, functionNames...)
 		if !ok {
 			return

@@ -70,8 +70,16 @@ func bindKeywords() []Keyword {
 			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseExposeFD, print: printExposeFD}},
 		{Name: "severity-output", Sections: OnStatsSocket, Syntax: "none | number | string", Default: "none", Summary: "How answers show their severity.", Example: "severity-output string",
 			minimum: 1, maximum: 1, behaviour: choice(func(t target) *string { return &t.socket.SeverityOutput }, "none", "none", "number", "string")},
+		{Name: "level", Sections: OnBind, Syntax: "user | operator | admin", Summary: "For a stats socket only.", Example: "level admin",
+			Effect: NoEffect, reason: onlyStats, minimum: 1, maximum: 1, behaviour: ignored()},
+		{Name: "expose-fd", Sections: OnBind, Syntax: "listeners", Summary: "For a stats socket only.", Example: "expose-fd listeners",
+			Effect: NoEffect, reason: onlyStats, minimum: 1, maximum: 1, behaviour: ignored()},
+		{Name: "severity-output", Sections: OnBind, Syntax: "none | number | string", Summary: "For a stats socket only.", Example: "severity-output string",
+			Effect: NoEffect, reason: onlyStats, minimum: 1, maximum: 1, behaviour: ignored()},
 	}
 }
+
+const onlyStats = "it is for a stats socket"
 
 func parseBindID(s *statement) {
 	if s.several {

@@ -26,7 +26,7 @@ func globalKeywords() []Keyword {
 		{Name: "numa-cpu-mapping", Sections: InGlobal, Default: "on", Summary: "On a machine with several NUMA nodes, run on the CPUs of one unless told otherwise.",
 			Example: "no numa-cpu-mapping", negatable: true, behaviour: toggle(func(t target) *bool { return &t.global.NUMAMapping }, true)},
 		{Name: "daemon", Sections: InGlobal, Default: "off", Summary: "Goes to the background, as `-D` does.", Example: "daemon",
-			negatable: true, behaviour: toggle(func(t target) *bool { return &t.global.Daemon }, false)},
+			behaviour: toggle(func(t target) *bool { return &t.global.Daemon }, false)},
 		{Name: "pidfile", Sections: InGlobal, Syntax: "<path>", Summary: "File that the process's number is written to.", Example: "pidfile /run/sluice.pid",
 			minimum: 1, maximum: 1, once: true, behaviour: text(func(t target) *string { return &t.global.PIDFile })},
 		{Name: "user", Sections: InGlobal, Syntax: "<name>", Summary: "User that the process becomes once its sockets are open.", Example: "user nobody",

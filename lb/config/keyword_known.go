@@ -78,7 +78,7 @@ var removed = map[string]string{
 }
 
 var knownBind = knownList(
-	notYet, `accept-netscaler-cip severity-output expose-fd level namespace proto label quic-socket default-crt gid-list cc
+	notYet, `accept-netscaler-cip namespace proto label quic-socket default-crt gid-list cc
 		guid-prefix idle-ping metadata`,
 	noQUIC, "quic-cc-algo quic-force-retry",
 	noTLS, `ssl allow-0rtt alpn ca-file ca-ignore-err ca-sign-file ca-sign-pass ca-verify-file ciphers ciphersuites client-sigalgs crl-file

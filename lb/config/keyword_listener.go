@@ -9,9 +9,9 @@ import (
 func listenerKeywords() []Keyword {
 	return []Keyword{
 		{Name: "bind", Sections: InFrontend | InListen, Syntax: "<address>[:<port>[-<port>]][,...] [<option>...]", Summary: "Addresses that the proxy listens on. A port range or a list makes several listeners that share the [options](#bind-options).",
-			Example: "bind :8080 accept-proxy", minimum: 1, maximum: -1, strict: true, behaviour: behaviour{parse: parseBind, print: printBinds}},
+			Example: "bind :8080 accept-proxy", minimum: 1, maximum: -1, behaviour: behaviour{parse: parseBind, print: printBinds}},
 		{Name: "default-server", Sections: inBackends, Syntax: "<option>...", Summary: "[Options](#server-options) of the servers on the lines below.",
-			Example: "default-server inter 5s maxconn 100", minimum: 1, maximum: -1, strict: true, behaviour: behaviour{parse: parseDefaultServer}},
+			Example: "default-server inter 5s maxconn 100", maximum: -1, strict: true, behaviour: behaviour{parse: parseDefaultServer}},
 		{Name: "server", Sections: InListen | InBackend, Syntax: "<name> <address>[:<port>] [<option>...]", Summary: "A server. Without a port, connections go to the port that the client asked for; `+n` and `-n` are added to it.",
 			Example: "server db1 10.0.0.1:5432 weight 10", minimum: 2, maximum: -1, strict: true, behaviour: behaviour{parse: parseServer, print: printServers}},
 		{Name: "server-template", Sections: InListen | InBackend, Syntax: "<prefix> <number | first-last> <address>[:<port>] [<option>...]", Summary: "Several servers that differ in their number only, which is put after the prefix.",
@@ -171,6 +171,9 @@ func (s *statement) parseOptions(words []Word) {
 		}
 		o.args, words = words[:k.minimum], words[k.minimum:]
 		s.tell(k, s.pos)
+		if k.deprecated != "" {
+			o.warn("is deprecated: %s", k.deprecated)
+		}
 		k.parse(&o)
 	}
 }
@@ -179,6 +182,10 @@ func (s *statement) unknownOption(name string) {
 	line := s.place.Names()[0]
 	if s.place == OnServer {
 		line = "server '" + s.server.Name + "'"
+	}
+	if s.place == OnDefaultServer && in(OnServer)[name] != nil {
+		s.report(Diagnostic{Alert, s.pos, "'" + name + "' is possible on 'server' lines only, not on 'default-server'"})
+		return
 	}
 	if why := knownOptions(s.place)[name]; why != "" {
 		s.report(Diagnostic{Alert, s.pos, line + " : '" + name + "' " + why})

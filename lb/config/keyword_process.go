@@ -121,6 +121,10 @@ func parseCPUMap(s *statement) {
 			m.CPUs = union(m.CPUs, cpus)
 		}
 	}
+	if auto && !ranged && len(m.CPUs) != 1 {
+		s.alert("with 'auto:' needs a set of threads, such as auto:1/1-%d", len(m.CPUs))
+		return
+	}
 	if auto && len(m.Threads) != 0 && len(m.Threads) != len(m.CPUs) {
 		s.alert("with 'auto:' needs as many CPUs as threads, not %d for %d", len(m.CPUs), len(m.Threads))
 		return

@@ -41,7 +41,7 @@ func proxyKeywords() []Keyword {
 		{Name: "source", Sections: inBackends, Syntax: "<address>[:<port>] [usesrc { <address>[:<port>] | client | clientip }] [interface <name>]", Default: "chosen by the kernel", Summary: "Address that connections to servers come from. With `usesrc clientip` that is the client's.", Example: "source 0.0.0.0 usesrc clientip",
 			minimum: 1, maximum: -1, behaviour: behaviour{parse: parseProxySource, print: printProxySource}},
 		{Name: "dispatch", Sections: InListen | InBackend, Syntax: "<address>:<port>", Summary: "Where connections go, instead of to servers.", Example: "dispatch 10.0.0.1:80",
-			minimum: 1, maximum: 1, strict: true, behaviour: behaviour{parse: parseDispatch, print: printDispatch}},
+			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseDispatch, print: printDispatch}},
 	}
 }
 
@@ -214,7 +214,7 @@ func optionKeywords() []Keyword {
 			Effect: o.effect, reason: noChecks, negatable: true, behaviour: toggle(func(t target) *bool { return o.at(&t.proxy.Options) }, false)})
 	}
 	return append(keywords,
-		Keyword{Name: "option tcplog", Sections: inProxies, Default: "off", Summary: "Logs each connection in the TCP format of HAProxy.", Example: "option tcplog",
+		Keyword{Name: "option tcplog", Sections: inFrontends, Default: "off", Summary: "Logs each connection in the TCP format of HAProxy.", Example: "option tcplog",
 			behaviour: behaviour{parse: parseTCPLog, print: toggle(func(t target) *bool { return &t.proxy.Options.TCPLog }, false).print}},
 		Keyword{Name: "option tcpka", Sections: inProxies, Default: "off", Summary: "`option clitcpka` and `option srvtcpka`, as far as the section has these sides.", Example: "option tcpka",
 			behaviour: behaviour{parse: parseTCPKeepAlive}},

@@ -64,7 +64,7 @@ func serverKeywords() []Keyword {
 
 // noChecks is the warning of all keywords about health, noResolvers that of names.
 const (
-	noChecks    = "health checks are not performed yet: every server counts as up"
+	noChecks    = "health checks are not performed yet, every server counts as up"
 	noResolvers = "names are resolved only at start so far"
 )
 

@@ -123,8 +123,11 @@ func (l *loader) keyword(line Line) {
 	}
 	k, count := find(l.place, words)
 	if k == nil {
-		l.misplaced(line.Pos, words)
-		return
+		k, count = l.misplaced(line.Pos, words)
+		if k == nil {
+			return
+		}
+		s.proxy = l.proxy.derive(Listen, l.proxy.Name, l.proxy.Pos) // read for what is wrong with it, and forgotten
 	}
 	s.key, s.args = k, words[count:]
 	switch {
@@ -157,7 +160,7 @@ func (l *loader) repeated(s *statement) bool {
 			return true
 		}
 		l.given[k] = s.pos
-	case strings.HasPrefix(k.Name, "timeout "):
+	case strings.HasPrefix(k.Name, "timeout ") && l.place != InDefaults:
 		if l.timeouts[k] {
 			s.warn("takes the place of an earlier one in the same section")
 		}
@@ -166,31 +169,32 @@ func (l *loader) repeated(s *statement) bool {
 	return false
 }
 
-// misplaced complains about a keyword that the section does not have.
-func (l *loader) misplaced(pos Pos, words []Word) {
+// misplaced complains about a keyword that the section does not have. The keyword comes back if it is only a warning.
+func (l *loader) misplaced(pos Pos, words []Word) (*Keyword, int) {
 	name, section := words[0].Text, l.place.Names()[0]
-	if others := elsewhere(words, InGlobal|inProxies); others != 0 {
-		k, _ := find(others&-others, words)
+	if others := elsewhere(words, inRuns|InDefaults|InGlobal); others != 0 {
+		k, count := find(others&-others, words)
 		inRun := l.place&inRuns != 0
 		switch {
 		case inRun && others&inRuns != 0 && !k.strict:
 			l.warnAt(pos, "'%s' is ignored, because %s '%s' has no %s side", k.Name, section, l.proxy.Name, missingSide(l.place))
+			return k, count
 		default:
 			l.alertAt(pos, "'%s' is not allowed in a '%s' section, only in %s", k.Name, section, quoteAll((others & (InGlobal | inProxies)).Names()))
 		}
-		return
+		return nil, 0
 	}
 	if full, reason := why(l.place, words); reason != "" {
 		l.alertAt(pos, "'%s' %s", full, reason)
-		return
+		return nil, 0
 	}
 	if second := names(l.place, name+" "); len(second) > 0 {
 		if len(words) == 1 {
 			l.alertAt(pos, "'%s' expects one of %s", name, quoteAll(second))
-			return
+			return nil, 0
 		}
 		l.alertAt(pos, "unknown keyword '%s %s' in '%s' section%s", name, words[1].Text, section, didYouMean(words[1].Text, second))
-		return
+		return nil, 0
 	}
 	var first []string
 	for _, known := range names(l.place, "") {
@@ -198,6 +202,7 @@ func (l *loader) misplaced(pos Pos, words []Word) {
 		first = append(first, word)
 	}
 	l.alertAt(pos, "unknown keyword '%s' in '%s' section%s", name, section, didYouMean(name, append(first, openers...)))
+	return nil, 0
 }
 
 func missingSide(place Sections) string {

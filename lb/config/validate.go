@@ -19,15 +19,19 @@ func (l *loader) validate() {
 		for i := range p.Logs {
 			l.resolveLog(&p.Logs[i])
 		}
+		for _, s := range p.Servers {
+			s.settleLimits()
+		}
+		if p.Disabled {
+			continue // as HAProxy does: nothing of it will run
+		}
 		if p.Kind&Frontend != 0 {
 			l.validateFrontend(p)
 		}
 		if p.Kind&Backend != 0 {
 			l.validateBackend(p)
 		}
-		if !p.Disabled {
-			l.validateTimeouts(p)
-		}
+		l.validateTimeouts(p)
 	}
 	l.validateTracks()
 }
@@ -62,8 +66,11 @@ func (l *loader) validateFrontend(p *Proxy) {
 			l.alertAt(b.Pos, "'bind' needs a port")
 		}
 	}
-	if len(p.Binds) == 0 && !p.Disabled {
+	if len(p.Binds) == 0 {
 		l.warnAt(p.Pos, "%s '%s' has no 'bind': it hears nobody", p.Kind, p.Name)
+	}
+	if len(p.Logs) == 0 && (p.Options.TCPLog || p.LogFormat != "") {
+		l.warnAt(p.Pos, "%s '%s' has a log format but no 'log': nothing is logged", p.Kind, p.Name)
 	}
 	l.target(p, p.Pos, "default_backend", p.DefaultBackend)
 	for _, use := range p.UseBackend {
@@ -72,7 +79,7 @@ func (l *loader) validateFrontend(p *Proxy) {
 	for i := 1; i < len(p.UseBackend); i++ {
 		l.warnAt(p.UseBackend[i].Pos, "'use_backend %s' is never reached, because the one above has no condition", p.UseBackend[i].Name)
 	}
-	if p.Kind == Frontend && p.DefaultBackend == "" && len(p.UseBackend) == 0 && !p.Disabled {
+	if p.Kind == Frontend && p.DefaultBackend == "" && len(p.UseBackend) == 0 {
 		l.report(Diagnostic{Notice, p.Pos, fmt.Sprintf("frontend '%s' has no backend: it closes what it accepts", p.Name)})
 	}
 }
@@ -109,13 +116,16 @@ func (l *loader) validateBackend(p *Proxy) {
 	}
 }
 
-func (l *loader) validateServer(p *Proxy, s *Server) {
-	// A server with one of the two limits has a fixed one.
+// settleLimits makes the limit of a server that has only one of the two a fixed one.
+func (s *Server) settleLimits() {
 	if s.MinConn > s.MaxConn {
 		s.MaxConn = s.MinConn
 	} else if s.MinConn == 0 {
 		s.MinConn = s.MaxConn
 	}
+}
+
+func (l *loader) validateServer(p *Proxy, s *Server) {
 	local := s.Address.Family == Unix || s.Address.Family == Abstract
 	fixed := s.Address.Port != 0 && !s.Address.PortOffset
 	if s.Check.Enabled && !fixed && !local && s.Check.Port == 0 {
@@ -200,7 +210,7 @@ func (l *loader) validateTracks() {
 	}
 	for _, p := range l.config.Proxies {
 		for _, s := range p.Servers {
-			if s.Track != "" {
+			if s.Track != "" && !p.Disabled {
 				l.validateTrack(p, s, servers)
 			}
 		}
