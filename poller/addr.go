@@ -57,9 +57,12 @@ func (a Addr) encode(raw *sockaddr) (uint32, Errno) {
 		for i := range len(a.Path) {
 			sa.Path[i] = int8(a.Path[i])
 		}
-		if a.Path[0] == '@' { // abstract: a leading zero byte, and no trailing one (unix(7))
+		if a.Path[0] == '@' {
+			// Abstract: a leading zero byte, and every byte of the length counts (unix(7)). HAProxy's abns@ names fill the
+			// whole address with zeros, and so do ours, so that the two can talk.
+			clear(sa.Path[len(a.Path):])
 			sa.Path[0] = 0
-			return uint32(2 + len(a.Path)), 0
+			return unix.SizeofSockaddrUnix, 0
 		}
 		sa.Path[len(a.Path)] = 0
 		return uint32(3 + len(a.Path)), 0

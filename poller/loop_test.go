@@ -111,6 +111,9 @@ func TestEcho(t *testing.T) {
 		target := ln.Addr().String()
 		if addr.IsUnix() {
 			target = addr.Path
+			if target[0] == '@' {
+				target += string(make([]byte, 108-len(target)))
+			}
 		}
 		c, err := net.Dial(network, target)
 		if err != nil {

@@ -42,8 +42,11 @@ func (a *Acceptor) Start() error {
 	return err
 }
 
-// Stop ends accepting for good. Call it on the loop's thread; the listener can be closed afterwards.
+// Stop ends accepting for good. What the kernel has already accepted for us is taken first, as far as the limits allow:
+// closing the listener would reset it. Call it on the loop's thread; the listener can be closed afterwards.
 func (a *Acceptor) Stop() {
+	for a.watch != nil && !a.paused.Load() && !a.timer.Armed() && a.acceptOne() {
+	}
 	a.stopped = true
 	a.loop.Disarm(&a.timer)
 	if a.watch != nil {

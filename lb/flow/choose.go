@@ -13,6 +13,7 @@ func (f *Flow) choose() {
 		f.end('S', 'C')
 		return
 	}
+	f.client.independent, f.server.independent = f.frontend.IndependentStreams, f.backend.IndependentStreams
 	f.client.spliceAfter = f.frontend.spliceAfter(f.backend, false)
 	f.server.spliceAfter = f.frontend.spliceAfter(f.backend, true)
 	if f.backend.Direct != nil {

@@ -84,6 +84,16 @@ func (f *Flow) countBytes() {
 	}
 }
 
+// logConnect writes the line of a flow that begins, where the proxy has no format for its end.
+func (f *Flow) logConnect() {
+	fe := f.frontend
+	if fe.Log == nil || fe.ConnectFormat == nil {
+		return
+	}
+	f.fill(&f.loop.record)
+	fe.Log.Flow(f.loop.ID, tcplog.Info, fe.ConnectFormat, &f.loop.record)
+}
+
 // log writes the flow's line; early is logasap's, at the beginning of the forwarding.
 func (f *Flow) log(early bool) {
 	fe := f.frontend

@@ -103,6 +103,7 @@ type side struct {
 	wrote       bool // something was sent
 	noDelay     bool // TCP_NODELAY is set
 	isServer    bool
+	independent bool // option independent-streams: what is sent here is no sign of life
 
 	spliceAfter  uint8        // full reads in a row that make this side's bytes be spliced
 	fullReads    uint8        // so far
@@ -112,7 +113,7 @@ type side struct {
 	held []byte // bytes that this side has not yet taken; nil at rest
 	sent int    // of held
 
-	activity time.Duration // last time that bytes were read from or sent to this side
+	activity time.Duration // last time that bytes were read from this side, or sent to it
 	progress time.Duration // last time that it was given bytes
 }
 

@@ -217,7 +217,7 @@ func (f *Flow) sent(to *side, n, wanted int, errno poller.Errno) (int, bool) {
 		return 0, false
 	}
 	now := f.loop.Now()
-	if n > 0 {
+	if n > 0 && !to.independent {
 		to.activity = now
 	}
 	to.progress = now

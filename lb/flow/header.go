@@ -75,6 +75,7 @@ func (f *Flow) headerDone() {
 	f.headerEnd = f.loop.Now()
 	f.frontend.Stats.Add(f.loop.ID, stats.Sessions, 1)
 	f.frontend.Process.Counter.Add(1)
+	f.logConnect()
 	f.choose()
 }
 

@@ -49,7 +49,8 @@ type Frontend struct {
 	ContStats                     bool // bytes are counted while a flow lasts, not only at its end
 
 	Log              *tcplog.Logger
-	Format           *tcplog.Format // of flows; nil: the backend's or none
+	Format           *tcplog.Format // of flows, when they end; nil: none
+	ConnectFormat    *tcplog.Format // of flows, when they begin; nil: none
 	ErrorFormat      *tcplog.Format // of connections that ended before they were flows
 	LogASAP          bool
 	DontLogNull      bool
@@ -58,6 +59,7 @@ type Frontend struct {
 	LogFrontendAddr  bool // the format shows %fi or %fp, which cost a system call
 	LogBackendSource bool // the same for %bi and %bp
 	NoLinger         bool
+	Binds            []*Bind
 	logCounter       atomic.Uint32
 	acceptors        []*Acceptor // complete before the loops start
 }

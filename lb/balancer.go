@@ -1,0 +1,264 @@
+package lb
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/sluice-lb/sluice/lb/backend"
+	"github.com/sluice-lb/sluice/lb/config"
+	"github.com/sluice-lb/sluice/lb/flow"
+	"github.com/sluice-lb/sluice/lb/tcplog"
+	"github.com/sluice-lb/sluice/poller"
+)
+
+// Options for Open that do not come from the configuration.
+type Options struct {
+	MaxConnOverride int // connections of the process; 0: what the configuration says
+}
+
+// Balancer is an assembled process: loops, listeners, frontends and backends. Its methods may be called from any goroutine;
+// each of Start, SoftStop and Stop has an effect once.
+type Balancer struct {
+	config    *config.Config
+	process   *flow.Process
+	pollers   []*poller.Loop
+	shipper   *tcplog.Shipper
+	logger    *tcplog.Logger // the process's own
+	backends  map[string]*flow.Backend
+	frontends map[string]*flow.Frontend
+	listeners []*poller.Listener
+	acceptors [][]*flow.Acceptor // by loop
+
+	running  sync.WaitGroup // loops
+	softStop sync.Once
+	stop     sync.Once
+	done     chan struct{}
+}
+
+// Open creates every socket, resolves every name and builds every room of cfg. It needs the privileges that the sockets
+// need; nothing runs yet. The error joins all complaints, each with its place in the configuration; then nothing stays open.
+func Open(cfg *config.Config, o Options) (*Balancer, error) {
+	loops := cfg.Global.Threads
+	if loops == 0 {
+		loops = DefaultLoops()
+	}
+	b := &Balancer{
+		config:    cfg,
+		process:   &flow.Process{MaxConn: int64(cfg.Global.MaxConn), MaxAccept: cfg.Global.Tune.MaxAccept, NoSplice: cfg.Global.NoSplice},
+		shipper:   tcplog.NewShipper(loops, tcplog.ShipperOptions{}),
+		backends:  make(map[string]*flow.Backend),
+		frontends: make(map[string]*flow.Frontend),
+		acceptors: make([][]*flow.Acceptor, loops),
+		done:      make(chan struct{}),
+	}
+	if o.MaxConnOverride > 0 {
+		b.process.MaxConn = int64(o.MaxConnOverride)
+	}
+	b.process.Alert = func(text string) { b.logger.Message(tcplog.Emergency, text) }
+	err := errors.Join(b.openLogs(), b.openLoops(loops), b.openBackends(loops))
+	if err == nil {
+		err = b.openFrontends(loops)
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// Check finds what is wrong with cfg and can be found without opening a socket: names that do not resolve, log targets
+// that cannot be.
+func Check(cfg *config.Config) []config.Diagnostic {
+	b := &Balancer{config: cfg, process: &flow.Process{}, backends: make(map[string]*flow.Backend), shipper: tcplog.NewShipper(1, tcplog.ShipperOptions{})}
+	defer b.shipper.Close(0)
+	var found []config.Diagnostic
+	for _, err := range flatten(errors.Join(b.openLogs(), b.openBackends(1))) {
+		var placed *placedError
+		d := config.Diagnostic{Severity: config.Alert, Text: err.Error()}
+		if errors.As(err, &placed) {
+			d.Pos, d.Text = placed.pos, placed.err.Error()
+		}
+		found = append(found, d)
+	}
+	return found
+}
+
+// placedError is a complaint about a line of the configuration.
+type placedError struct {
+	pos config.Pos
+	err error
+}
+
+func (e *placedError) Error() string {
+	return fmt.Sprintf("config : [%s:%d] : %v", e.pos.File, e.pos.Line, e.err)
+}
+func (e *placedError) Unwrap() error { return e.err }
+
+func at(pos config.Pos, format string, arguments ...any) error {
+	return &placedError{pos, fmt.Errorf(format, arguments...)}
+}
+
+// flatten gives the single errors of a joined one.
+func flatten(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, flatten(e)...)
+	}
+	return all
+}
+
+func (b *Balancer) openLoops(loops int) error {
+	cpus, err := loopCPUs(b.config, loops)
+	if err != nil {
+		return err
+	}
+	tune := b.config.Global.Tune
+	for i := range loops {
+		l, err := poller.NewLoop(poller.Options{
+			CPUs: cpus[i], MaxEvents: tune.MaxPollEvents, BufferSize: tune.BufSize, PipeSize: tune.PipeSize,
+			BusyPoll: b.config.Global.BusyPolling,
+		})
+		if err != nil {
+			return fmt.Errorf("cannot make loop %d: %w", i+1, err)
+		}
+		b.pollers = append(b.pollers, l)
+		flow.NewLoop(b.process, l)
+	}
+	return nil
+}
+
+func (b *Balancer) openBackends(loops int) error {
+	var errs []error
+	for _, p := range b.config.Proxies {
+		if p.Disabled || p.Kind&config.Backend == 0 {
+			continue
+		}
+		servers, err := backend.New(p, fullConn(b.config, p, b.process.MaxConn), loops)
+		if err != nil {
+			errs = append(errs, at(p.Pos, "%w", err))
+			continue
+		}
+		fb, err := newFlowBackend(b.config, p, servers)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		b.backends[p.Name] = fb
+	}
+	return errors.Join(errs...)
+}
+
+// Start starts the loops, each on its own thread, and returns when all of them accept.
+func (b *Balancer) Start() error {
+	// A hot loop holds a P while it waits; logs, signals and the collector need one besides.
+	if want := len(b.pollers) + 1; runtime.GOMAXPROCS(0) < want {
+		runtime.GOMAXPROCS(want)
+	}
+	started := make(chan error, 2*len(b.pollers))
+	for i, l := range b.pollers {
+		b.running.Add(1)
+		go func() {
+			defer b.running.Done()
+			err := l.Run(func() {
+				var errs []error
+				for _, a := range b.acceptors[i] {
+					errs = append(errs, a.Start())
+				}
+				started <- errors.Join(errs...)
+			})
+			if err != nil {
+				started <- err
+			}
+		}()
+	}
+	var errs []error
+	for range b.pollers {
+		errs = append(errs, <-started)
+	}
+	err := errors.Join(errs...)
+	if err != nil {
+		b.Stop()
+	}
+	return err
+}
+
+// order is mail that runs a function on a loop.
+type order struct {
+	poller.Mail
+	do func()
+}
+
+func (o *order) Deliver(*poller.Mail) { o.do() }
+
+// everyLoop runs do on each loop's thread and waits for all.
+func (b *Balancer) everyLoop(do func(i int)) {
+	var all sync.WaitGroup
+	for i, l := range b.pollers {
+		all.Add(1)
+		o := &order{do: func() { do(i); all.Done() }}
+		o.To = o
+		l.Post(&o.Mail)
+	}
+	all.Wait()
+}
+
+// SoftStop stops listening and lets the flows finish; Done closes when the last one has. Connections that the kernel
+// already holds for us are still served.
+func (b *Balancer) SoftStop() {
+	b.softStop.Do(func() {
+		go func() {
+			b.everyLoop(func(i int) {
+				for _, a := range b.acceptors[i] {
+					a.Stop()
+				}
+			})
+			for _, ln := range b.listeners {
+				ln.Close()
+			}
+			for b.process.Flows.Value() > 0 {
+				time.Sleep(10 * time.Millisecond)
+			}
+			b.Stop()
+		}()
+	})
+}
+
+// flushTime bounds how long the end waits for log lines to leave.
+const flushTime = 500 * time.Millisecond
+
+// Stop cuts every flow, ends the loops, and sends the last log lines.
+func (b *Balancer) Stop() {
+	b.stop.Do(func() {
+		b.softStop.Do(func() {}) // no soft stop may begin any more
+		for _, l := range b.process.Loops {
+			l.Cut()
+		}
+		for _, l := range b.pollers {
+			l.Stop()
+		}
+		b.running.Wait()
+		b.close()
+		close(b.done)
+	})
+	<-b.done
+}
+
+// Done is closed when the balancer has ended.
+func (b *Balancer) Done() <-chan struct{} { return b.done }
+
+func (b *Balancer) close() {
+	for _, ln := range b.listeners {
+		ln.Close()
+	}
+	b.shipper.Close(flushTime)
+}

@@ -1,0 +1,238 @@
+package lb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-lb/sluice/lb/backend"
+	"github.com/sluice-lb/sluice/lb/config"
+	"github.com/sluice-lb/sluice/lb/flow"
+	"github.com/sluice-lb/sluice/poller"
+)
+
+// newFlowBackend adds to a backend how each of its servers is reached.
+func newFlowBackend(cfg *config.Config, p *config.Proxy, servers *backend.Backend) (*flow.Backend, error) {
+	o, t := p.Options, p.Timeouts
+	fb := &flow.Backend{
+		Backend: servers,
+		Targets: make([]atomic.Pointer[flow.Target], len(p.Servers)),
+		Retries: p.Retries, RedispatchEvery: p.Redispatch,
+		Timeouts: flow.Timeouts{
+			Server: milliseconds(t.Server), ServerFin: milliseconds(t.ServerFin), Connect: milliseconds(t.Connect),
+			Queue: milliseconds(t.Queue), Tunnel: milliseconds(t.Tunnel),
+		},
+		AbortOnClose: o.AbortOnClose, IndependentStreams: o.IndependentStreams, NoLinger: o.NoLinger,
+		SpliceRequest: o.SpliceRequest, SpliceResponse: o.SpliceResponse,
+	}
+	var errs []error
+	for i, s := range p.Servers {
+		target, err := newTarget(cfg, p, s)
+		if err != nil {
+			errs = append(errs, at(s.Pos, "server '%s': %w", s.Name, err))
+		}
+		fb.Targets[i].Store(target)
+	}
+	if p.Dispatch != nil || len(p.Servers) == 0 && o.Transparent {
+		direct := &config.Server{TOS: -1, Address: config.Address{IP: netip.IPv4Unspecified()}}
+		if p.Dispatch != nil {
+			direct.Address = *p.Dispatch
+		}
+		var err error
+		if fb.Direct, err = newTarget(cfg, p, direct); err != nil {
+			errs = append(errs, at(p.Pos, "dispatch: %w", err))
+		}
+	}
+	return fb, errors.Join(errs...)
+}
+
+// newTarget says how to reach s. A name that does not resolve is an error unless init-addr allows a server without an
+// address, which then refuses every connect.
+func newTarget(cfg *config.Config, p *config.Proxy, s *config.Server) (*flow.Target, error) {
+	t := &flow.Target{
+		SendProxy: s.SendProxy, ProxyCRC32C: s.ProxyV2.CRC32C, ProxyUnique: s.ProxyV2.UniqueID,
+		SmartConnect: p.Options.SmartConnect,
+		Options: poller.ConnectOptions{
+			FastOpen: s.FastOpen,
+			SocketOptions: poller.SocketOptions{
+				Interface: s.Interface, UserTimeout: s.UserTimeout, MD5Key: s.MD5Key,
+				ReceiveBuffer: cfg.Global.Tune.RecvBufServer, SendBuffer: cfg.Global.Tune.SendBufServer,
+			},
+		},
+	}
+	if s.TOS >= 0 {
+		t.Options.TOS, t.Options.SetTOS = s.TOS, true
+	}
+	keepAlive(&t.Options.SocketOptions, p.Options.TCPKAServer, p.KeepAliveServer)
+	if err := setAddress(t, s); err != nil {
+		return t, err
+	}
+	if s.Socks4 != nil {
+		addr, err := resolve(*s.Socks4)
+		if err != nil {
+			return t, fmt.Errorf("socks4: %w", err)
+		}
+		t.SOCKS4 = addr
+	}
+	source := s.Source
+	if source == nil {
+		source = p.Source
+	}
+	return t, setSource(t, source)
+}
+
+func setAddress(t *flow.Target, s *config.Server) error {
+	a := s.Address
+	addr, err := resolve(a)
+	if err != nil {
+		if initialAddress(s, &addr) {
+			t.Unresolved = !addr.IsValid()
+			t.Addr = addr
+			return nil
+		}
+		return err
+	}
+	t.Addr = addr
+	t.PortOffset, t.OffsetPort = a.Port, a.PortOffset
+	if a.PortOffset {
+		t.Addr = poller.IP(netip.AddrPortFrom(addr.Addr(), 0))
+	}
+	t.ClientIP = !addr.IsUnix() && addr.Addr().IsUnspecified()
+	return nil
+}
+
+// initialAddress goes through init-addr for a server whose name libc does not know: "none" starts without an address, an
+// IP stands in for it. False: the name must resolve.
+func initialAddress(s *config.Server, addr *poller.Addr) bool {
+	for _, method := range s.InitAddr {
+		if method == "none" {
+			return true
+		}
+		if ip, err := netip.ParseAddr(method); err == nil {
+			*addr = poller.IP(netip.AddrPortFrom(ip, uint16(s.Address.Port)))
+			return true
+		}
+	}
+	return false
+}
+
+func setSource(t *flow.Target, source *config.Source) error {
+	if source == nil {
+		return nil
+	}
+	if source.Interface != "" {
+		t.Options.Interface = source.Interface
+	}
+	addr, err := resolve(source.Address)
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	if source.Address.PortEnd > source.Address.Port {
+		t.Options.Ports = poller.NewPortRange(uint16(source.Address.Port), uint16(source.Address.PortEnd))
+	}
+	if !addr.Addr().IsUnspecified() || addr.Port() != 0 {
+		t.Source = addr
+	}
+	switch source.UseSource {
+	case "client":
+		t.SourceUse = flow.ClientSource
+	case "clientip":
+		t.SourceUse = flow.ClientIPSource
+	case "address":
+		if t.Source, err = resolve(*source.UseAddress); err != nil {
+			return fmt.Errorf("usesrc: %w", err)
+		}
+	}
+	if source.UseSource != "" {
+		t.Options.Transparent, t.Options.FreeBind = true, true
+	}
+	return nil
+}
+
+// resolveTime bounds one name's resolution at start.
+const resolveTime = 5 * time.Second
+
+// resolve gives the socket address of a configured one, asking the system's resolver for names. Of several addresses it
+// takes the first that the prefix allows.
+func resolve(a config.Address) (poller.Addr, error) {
+	switch a.Family {
+	case config.Unix:
+		return poller.Addr{Path: a.Path}, nil
+	case config.Abstract:
+		return poller.Addr{Path: "@" + a.Path}, nil
+	}
+	ip := a.IP
+	if !ip.IsValid() {
+		if a.Host == "" {
+			ip = unspecified(a.Family)
+		} else {
+			network := map[config.Family]string{config.IPv4: "ip4", config.IPv6: "ip6"}[a.Family]
+			if network == "" {
+				network = "ip"
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), resolveTime)
+			defer cancel()
+			found, err := net.DefaultResolver.LookupNetIP(ctx, network, a.Host)
+			if err != nil || len(found) == 0 {
+				return poller.Addr{}, fmt.Errorf("cannot resolve '%s'", a.Host)
+			}
+			// IPv4 first, as HAProxy's gethostbyname does.
+			if i := slices.IndexFunc(found, func(x netip.Addr) bool { return x.Unmap().Is4() }); i > 0 {
+				found[0] = found[i]
+			}
+			ip = found[0].Unmap()
+		}
+	}
+	port := a.Port
+	if a.PortOffset {
+		port = 0
+	}
+	return poller.IP(netip.AddrPortFrom(ip, uint16(port))), nil
+}
+
+func unspecified(f config.Family) netip.Addr {
+	if f == config.IPv6 {
+		return netip.IPv6Unspecified()
+	}
+	return netip.IPv4Unspecified()
+}
+
+// listenAddr is resolve for binds.
+func listenAddr(a config.Address) (poller.Addr, error) {
+	if a.Family == config.Inherited {
+		return poller.Addr{}, nil
+	}
+	return resolve(a)
+}
+
+// fullConn is the number of flows at which the dynamic limits of p's servers reach maxconn: as configured, or a tenth of
+// the maxconn of all frontends that lead to p.
+func fullConn(cfg *config.Config, p *config.Proxy, processMax int64) int {
+	if p.FullConn > 0 {
+		return p.FullConn
+	}
+	total := 0
+	for _, f := range cfg.Proxies {
+		if f.Kind&config.Frontend == 0 || f.Disabled {
+			continue
+		}
+		leads := f == p || f.DefaultBackend == p.Name
+		for _, u := range f.UseBackend {
+			leads = leads || u.Name == p.Name
+		}
+		if !leads {
+			continue
+		}
+		if f.MaxConn > 0 {
+			total += f.MaxConn
+		} else {
+			total += int(processMax)
+		}
+	}
+	return max((total+9)/10, 1)
+}

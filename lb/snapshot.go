@@ -1,0 +1,76 @@
+package lb
+
+import (
+	"github.com/sluice-lb/sluice/lb/config"
+	"github.com/sluice-lb/sluice/lb/stats"
+)
+
+// Snapshot is what the balancer counted so far. The counters are read one after the other while the loops go on.
+type Snapshot struct {
+	Flows       int    // open now
+	LogsDropped uint64 // log lines
+	Proxies     []ProxySnapshot
+}
+
+// ProxySnapshot is one proxy. A listen has the numbers of its frontend side, and its servers.
+type ProxySnapshot struct {
+	Name              string
+	Kind              config.ProxyKind
+	Current           int    // flows now
+	Total             uint64 // flows so far
+	BytesIn, BytesOut uint64
+	Queued            int
+	Counters          [stats.Count]uint64
+	Servers           []ServerSnapshot
+}
+
+// ServerSnapshot is one server.
+type ServerSnapshot struct {
+	Name              string
+	State             string // "no check", or "MAINT"
+	Current, Queued   int
+	Total             uint64
+	BytesIn, BytesOut uint64
+}
+
+// Snapshot reads all counters.
+func (b *Balancer) Snapshot() Snapshot {
+	s := Snapshot{Flows: int(b.process.Flows.Value()), LogsDropped: b.shipper.Dropped()}
+	for _, p := range b.config.Proxies {
+		if p.Disabled {
+			continue
+		}
+		x := ProxySnapshot{Name: p.Name, Kind: p.Kind}
+		be := b.backends[p.Name]
+		if be != nil {
+			x.count(be.Stats)
+			x.Current, x.Queued = int(be.Flows.Value()), be.Queued()
+			for _, server := range be.Servers {
+				state := "no check"
+				if server.InMaintenance() {
+					state = "MAINT"
+				}
+				x.Servers = append(x.Servers, ServerSnapshot{
+					Name: server.Name, State: state, Current: server.Served(), Queued: server.Queued(),
+					Total: server.Stats.Sum(stats.Sessions), BytesIn: server.Stats.Sum(stats.BytesIn), BytesOut: server.Stats.Sum(stats.BytesOut),
+				})
+			}
+		}
+		if fe := b.frontends[p.Name]; fe != nil {
+			x.count(fe.Stats)
+			x.Current = int(fe.Flows.Value())
+		}
+		s.Proxies = append(s.Proxies, x)
+	}
+	return s
+}
+
+// count adds a set of counters; what both sides of a listen count is taken from the later one.
+func (x *ProxySnapshot) count(c *stats.Counters) {
+	for id := range stats.Count {
+		if n := c.Sum(id); n > 0 {
+			x.Counters[id] = n
+		}
+	}
+	x.Total, x.BytesIn, x.BytesOut = c.Sum(stats.Sessions), c.Sum(stats.BytesIn), c.Sum(stats.BytesOut)
+}
