@@ -106,9 +106,7 @@ func (r *roundRobin) best(avoid int) int {
 	return found
 }
 
-// serve moves member i behind its equals and the clock on. The clock waits while turns end late: a member that left
-// right after its turn has left the others more of the clock than they could use, and without the wait one that comes
-// (back), which starts at the clock, would stand behind all of that.
+// serve moves member i behind its equals and the clock on.
 func (r *roundRobin) serve(i int) {
 	w := int(r.list[i]) >> 1
 	r.remove(i)
@@ -116,11 +114,8 @@ func (r *roundRobin) serve(i int) {
 		r.clock = r.start[i]
 	}
 	r.start[i] += turn / int64(w)
-	late := r.start[i]+r.step-r.clock < 0
 	r.queue(i, w)
-	if !late {
-		r.clock += r.step
-	}
+	r.clock += r.step
 }
 
 // queue puts member i behind its equals, never due before the last of them.
