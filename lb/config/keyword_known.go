@@ -39,7 +39,7 @@ var knownGlobal = knownList(
 		thread-hard-limit stats-file load-server-state-from-file limited-quic warn-blocked-traffic-after force-cfg-parser-pause
 		expose-deprecated-directives dns-accept-family ocsp-update.disable ocsp-update.httpproxy ocsp-update.maxdelay ocsp-update.mindelay
 		ocsp-update.mode setcap shm-stats-file shm-stats-file-max-objects`,
-	noHTTP, "http-err-codes http-fail-codes h1-accept-payload-with-any-method tune.h1.be.glitches-threshold tune.h1.fe.glitches-threshold",
+	noHTTP, "http-err-codes http-fail-codes tune.h1.be.glitches-threshold tune.h1.fe.glitches-threshold",
 	noTLS, "acme.scheduler ssl-passphrase-cmd ssl-f-use",
 )
 

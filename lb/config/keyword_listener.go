@@ -180,8 +180,10 @@ func (s *statement) parseOptions(words []Word) {
 
 func (s *statement) unknownOption(name string) {
 	line := s.place.Names()[0]
+	where := "'" + line + "' line"
 	if s.place == OnServer {
 		line = "server '" + s.server.Name + "'"
+		where = line
 	}
 	if s.place == OnDefaultServer && in(OnServer)[name] != nil {
 		s.report(Diagnostic{Alert, s.pos, "'" + name + "' is possible on 'server' lines only, not on 'default-server'"})
@@ -191,5 +193,5 @@ func (s *statement) unknownOption(name string) {
 		s.report(Diagnostic{Alert, s.pos, line + " : '" + name + "' " + why})
 		return
 	}
-	s.report(Diagnostic{Alert, s.pos, "unknown option '" + name + "' on '" + line + "' line" + didYouMean(name, names(s.place, ""))})
+	s.report(Diagnostic{Alert, s.pos, "unknown option '" + name + "' on " + where + didYouMean(name, names(s.place, ""))})
 }

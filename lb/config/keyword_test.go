@@ -1,0 +1,170 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// around puts a line of one place into a configuration that is complete without it. The line is the third.
+func around(place Sections, line string) string {
+	const (
+		backend  = "backend origin\n server last 10.0.0.1:80 check agent-port 1\n"
+		frontend = "frontend f\n bind :1\n"
+	)
+	switch place {
+	case InGlobal:
+		return "global\n\n " + line + "\n"
+	case InDefaults:
+		return "defaults\n\n " + line + "\n" + frontend + backend
+	case InFrontend:
+		return "frontend x\n bind :2\n " + line + "\n use_backend origin\nbackend origin\nbackend web\n server web1 10.0.0.1:80 check\n"
+	case InListen:
+		return "listen x\n bind :2\n " + line + "\nbackend origin\nbackend web\n server web1 10.0.0.1:80 check\n"
+	case InBackend:
+		return "backend x\n\n " + line + "\nbackend web\n server web1 10.0.0.1:80 check\n"
+	case OnBind:
+		return around(InFrontend, "bind :3 "+line)
+	case OnServer:
+		return around(InBackend, "server x 10.0.0.1:80 agent-port 1 "+line)
+	case OnDefaultServer:
+		return around(InBackend, "default-server agent-port 1 "+line+"\n server x 10.0.0.1:80")
+	case OnStatsSocket:
+		return around(InGlobal, "stats socket /x.sock "+line)
+	}
+	panic("no such place")
+}
+
+// places lists the single places of a set.
+func places(set Sections) []Sections {
+	var list []Sections
+	for i := range sectionNames {
+		if place := Sections(1 << i); set&place != 0 {
+			list = append(list, place)
+		}
+	}
+	return list
+}
+
+// TestExamples loads the example of each keyword in each of its places. It must be accepted, tell whether it has an
+// effect, survive printing and, unless another keyword prints it, be there in what is printed.
+func TestExamples(t *testing.T) {
+	for _, k := range Keywords() {
+		for _, place := range places(k.Sections) {
+			t.Run(fmt.Sprintf("%s/%s", place.Names()[0], k.Name), func(t *testing.T) {
+				if bare := strings.TrimPrefix(k.Example, "no "); bare != k.Name && !strings.HasPrefix(bare, k.Name+" ") {
+					t.Fatalf("the example is %q", k.Example)
+				}
+				c, diagnostics := load("example", around(place, k.Example))
+				if c == nil {
+					t.Fatalf("refused:\n%s", complaints(diagnostics))
+				}
+				told := false
+				for _, d := range diagnostics {
+					told = told || strings.Contains(d.Text, "'"+k.Name+"'") && strings.Contains(d.Text, "no effect")
+				}
+				if told != (k.Effect != Acted) {
+					t.Errorf("effect %d, but there is:\n%s", k.Effect, complaints(diagnostics))
+				}
+				text := printed(t, c)
+				without, _ := load("without", around(place, ""))
+				if k.print != nil && (!strings.Contains(text, " "+k.Name) || without != nil && text == printed(t, without)) {
+					t.Errorf("not printed:\n%s", text)
+				}
+				roundTrip(t, c)
+			})
+		}
+	}
+}
+
+// TestArity gives each keyword one word too few and one too many.
+func TestArity(t *testing.T) {
+	for _, k := range Keywords() {
+		place := places(k.Sections)[0]
+		if k.minimum > 0 {
+			if c, _ := load("few", around(place, k.Name)); c != nil && place < OnBind {
+				t.Errorf("%s is accepted without arguments", k.Name)
+			}
+		}
+		if k.maximum >= 0 && place < OnBind {
+			line := k.Example + strings.Repeat(" surplus", k.maximum+1)
+			if c, _ := load("many", around(place, line)); c != nil {
+				t.Errorf("%q is accepted", line)
+			}
+		}
+	}
+}
+
+// TestKnownWords looks for words that are both accepted and refused.
+func TestKnownWords(t *testing.T) {
+	for _, table := range []struct {
+		place  Sections
+		prefix string
+		words  map[string]string
+	}{
+		{InGlobal, "", knownGlobal}, {InFrontend, "", knownProxy}, {InBackend, "", knownProxy}, {InListen, "option ", knownOption},
+		{InListen, "timeout ", knownTimeout}, {OnBind, "", knownBind}, {OnServer, "", knownServer},
+	} {
+		for word := range table.words {
+			if in(table.place)[table.prefix+word] != nil {
+				t.Errorf("'%s%s' is both accepted and refused", table.prefix, word)
+			}
+		}
+	}
+}
+
+// TestRefused checks that what HAProxy knows is refused by its name, in one line.
+func TestRefused(t *testing.T) {
+	for _, test := range []struct {
+		place      Sections
+		line, want string
+	}{
+		{InFrontend, "acl local src 127.0.0.1", "'acl' is known to HAProxy but not yet supported by sluice"},
+		{InFrontend, "tcp-request connection accept", "'tcp-request connection' is known to HAProxy but not yet supported by sluice"},
+		{InFrontend, "stick-table type ip size 1m", "'stick-table' is known to HAProxy but not yet supported by sluice"},
+		{InBackend, "use-server a if FALSE", "'use-server' is known to HAProxy but not yet supported by sluice"},
+		{InFrontend, "use_backend b if FALSE", "'use_backend' with a condition is known to HAProxy but not yet supported by sluice"},
+		{InBackend, "option httpchk GET /", "'option httpchk' is known to HAProxy but not yet supported by sluice"},
+		{InBackend, "tcp-check connect", "'tcp-check connect' is known to HAProxy but not yet supported by sluice"},
+		{InListen, "mode http", "'mode' http: sluice balances TCP only"},
+		{InListen, "option httplog", "'option httplog' is about HTTP, and sluice balances TCP only"},
+		{InListen, "timeout http-request 5s", "'timeout http-request' is about HTTP, and sluice balances TCP only"},
+		{InListen, "http-request deny", "'http-request deny' is about HTTP, and sluice balances TCP only"},
+		{InListen, "clitimeout 5000", "'clitimeout' is an old word: use 'timeout client'"},
+		{InBackend, "blance roundrobin", "unknown keyword 'blance' in 'backend' section; did you mean 'balance'?"},
+		{InBackend, "option redispach", "unknown keyword 'option redispach' in 'backend' section; did you mean 'redispatch'?"},
+		{InBackend, "timeout conect 5s", "unknown keyword 'timeout conect' in 'backend' section; did you mean 'connect'?"},
+		{InBackend, "balance leastcon", "'balance' expects one of 'roundrobin', 'static-rr', 'leastconn', 'first', 'source', 'random', 'hash', not 'leastcon'; did you mean 'leastconn'?"},
+		{InBackend, "balance uri", "'balance' uri is known to HAProxy but not supported by sluice, which balances TCP only"},
+		{InBackend, "balance hash req.hdr(x)", "'balance' hash: 'req.hdr(x)' is not yet supported by sluice, only 'src' and 'src_port' are"},
+		{InGlobal, "lua-load x.lua", "'lua-load' is known to HAProxy but not yet supported by sluice"},
+		{InGlobal, "timeout client 5s", "'timeout client' is not allowed in a 'global' section, only in 'defaults', 'frontend', 'listen'"},
+		{InBackend, "nbthread 4", "'nbthread' is not allowed in a 'backend' section, only in 'global'"},
+		{InDefaults, "bind :80", "'bind' is not allowed in a 'defaults' section, only in 'frontend', 'listen'"},
+		{InFrontend, "server a 10.0.0.1:80", "'server' is not allowed in a 'frontend' section, only in 'listen', 'backend'"},
+		{OnBind, "ssl", "bind : 'ssl' is about TLS, and TLS termination is not something sluice does"},
+		{OnBind, "namespace blue", "bind : 'namespace' is known to HAProxy but not yet supported by sluice"},
+		{OnBind, "accept-prxy", "unknown option 'accept-prxy' on 'bind' line; did you mean 'accept-proxy'?"},
+		{OnServer, "ssl", "server 'x' : 'ssl' is about TLS, and TLS termination is not something sluice does"},
+		{OnServer, "wieght 4", "unknown option 'wieght' on server 'x'; did you mean 'weight'?"},
+		{OnServer, "weight 257", "server 'x' : 'weight' expects a whole number from 0 to 256, not '257'"},
+		{OnDefaultServer, "id 3", "'id' is possible on 'server' lines only, not on 'default-server'"},
+	} {
+		c, diagnostics := load("refused", around(test.place, test.line))
+		if c != nil {
+			t.Errorf("%q is accepted", test.line)
+		}
+		alerts := 0
+		for _, d := range diagnostics {
+			if d.Severity != Alert {
+				continue
+			}
+			if alerts++; d.Text != test.want || d.Pos.Line != 3 {
+				t.Errorf("%q in line %d:\n got %s\nwant %s", test.line, d.Pos.Line, d.Text, test.want)
+			}
+		}
+		if alerts != 1 {
+			t.Errorf("%q gives %d alerts", test.line, alerts)
+		}
+	}
+}
