@@ -143,20 +143,25 @@ func (l *Loop) Run(start func()) error {
 		}
 		l.dispatch(n)
 		l.repeat()
-		for m := l.mail.takeAll(); m != nil; {
-			next := m.next
-			m.next = nil
-			m.To.Deliver(m)
-			m = next
-		}
+		l.deliver()
 		l.wheel.advance(l.Milliseconds())
 	}
+	l.deliver() // what was posted before Stop
 	for _, p := range l.pipes {
 		p.close()
 	}
 	closeFD(l.epoll)
 	closeFD(l.eventFD)
 	return nil
+}
+
+func (l *Loop) deliver() {
+	for m := l.mail.takeAll(); m != nil; {
+		next := m.next
+		m.next = nil
+		m.To.Deliver(m)
+		m = next
+	}
 }
 
 // dispatch hands the n events of this turn to their handlers.

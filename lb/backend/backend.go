@@ -96,15 +96,19 @@ func (g *group) build(p *config.Proxy) error {
 		members[i] = balance.Member{ID: uint32(s.ID), Name: s.Name, Weight: s.effectiveWeight()}
 	}
 	var err error
-	g.algorithm, err = balance.New(balance.Options{
+	g.algorithm, err = balance.New(algorithmOptions(p), members, load(g.servers))
+	return err
+}
+
+func algorithmOptions(p *config.Proxy) balance.Options {
+	return balance.Options{
 		Kind:          kinds[p.Balance.Algorithm],
 		Draws:         p.Balance.Draws,
 		Method:        methods[p.HashType.Method],
 		Function:      functions[p.HashType.Function],
 		Avalanche:     p.HashType.Avalanche,
 		BalanceFactor: p.HashBalanceFactor,
-	}, members, load(g.servers))
-	return err
+	}
 }
 
 func (g *group) usable() bool { return g.algorithm != nil && g.algorithm.Usable() > 0 }

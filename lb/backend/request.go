@@ -3,7 +3,6 @@ package backend
 import (
 	"net/netip"
 
-	"github.com/sluice-lb/sluice/lb/balance"
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/stats"
 )
@@ -162,7 +161,7 @@ func keyFunction(p *config.Proxy) func(*Request) uint32 {
 	if p.Balance.Algorithm != config.SourceHash && p.Balance.Algorithm != config.Hash {
 		return nil
 	}
-	function, avalanche, balanceBy := functions[p.HashType.Function], p.HashType.Avalanche, p.Balance
+	options, balanceBy := algorithmOptions(p), p.Balance
 	return func(r *Request) uint32 {
 		var b [18]byte
 		n := 0
@@ -177,7 +176,7 @@ func keyFunction(p *config.Proxy) func(*Request) uint32 {
 			b[n], b[n+1] = byte(r.Port>>8), byte(r.Port)
 			n += 2
 		}
-		return balance.HashBytes(function, avalanche, b[:n])
+		return options.Key(b[:n])
 	}
 }
 
