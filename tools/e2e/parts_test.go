@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"errors"
 	"io"
+	"os"
 	"testing"
 	"time"
 
@@ -27,6 +29,9 @@ func fill(t *testing.T, s harness.Stream) {
 	for {
 		s.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 		if _, err := s.Write(block); err != nil {
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error(err)
+			}
 			return
 		}
 	}
@@ -36,7 +41,7 @@ func fill(t *testing.T, s harness.Stream) {
 
 // stubborn echoes but does not end when the client does. The test's end closes the connection.
 func stubborn(s harness.Stream) {
-	io.Copy(s, s)
+	io.Copy(struct{ io.Writer }{s}, s)
 	select {}
 }
 

@@ -309,3 +309,9 @@ func write(t testing.TB, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// Listens tells whether the process's network has a listener on the port of an address.
+func (b *Balancer) Listens(address string) bool { return b.listening(address) }
+
+// Rebase takes the descriptors held now as those of the start, where a test waited for that itself.
+func (b *Balancer) Rebase() { b.Base, _ = ReadDescriptors(b.PID) }

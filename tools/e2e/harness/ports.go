@@ -64,3 +64,25 @@ func Loopback(t testing.TB) string {
 	t.Helper()
 	return fmt.Sprintf("127.0.0.1:%d", Port(t))
 }
+
+// Ports returns the first of n successive ports that are all free.
+func Ports(t testing.TB, n int) int {
+	t.Helper()
+	for range 200 {
+		first := Port(t)
+		ports.Lock()
+		whole := true
+		for port := first + 1; port < first+n; port++ {
+			whole = whole && !ports.given[port] && free(port)
+		}
+		for port := first + 1; whole && port < first+n; port++ {
+			ports.given[port] = true
+		}
+		ports.Unlock()
+		if whole {
+			return first
+		}
+	}
+	t.Fatalf("no %d successive free ports found", n)
+	return 0
+}

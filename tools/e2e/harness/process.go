@@ -84,10 +84,14 @@ func listens(pid, port int) bool {
 	return false
 }
 
-// listensUnix tells the same of a unix socket's path, or of an abstract name with '@' in front.
+// listensUnix tells the same of a unix socket's path. haproxy listens on a temporary name first, path.PID.tmp, and
+// renames it: the kernel's table keeps the name of the time of bind.
 func listensUnix(pid int, path string) bool {
+	if _, err := os.Stat(path); err != nil {
+		return false
+	}
 	for _, f := range table(pid, "unix") {
-		if len(f) > 7 && f[7] == path && f[3] == "00010000" { // __SO_ACCEPTCON
+		if len(f) > 7 && (f[7] == path || strings.HasPrefix(f[7], path+".")) && f[3] == "00010000" { // __SO_ACCEPTCON
 			return true
 		}
 	}
@@ -123,4 +127,12 @@ func Resident(pid int) int64 {
 		}
 	}
 	return 0
+}
+
+// Listening tells whether the kernel has a listener for socat's TCP-LISTEN:PORT,... in a process's network namespace.
+func Listening(pid int, address string) bool {
+	_, rest, _ := strings.Cut(address, ":")
+	text, _, _ := strings.Cut(rest, ",")
+	port, err := strconv.Atoi(text)
+	return err == nil && listens(pid, port)
 }
