@@ -2,9 +2,7 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/sluice-lb/sluice/tools/e2e/harness"
