@@ -135,16 +135,7 @@ func (l *Loop) Run(start func()) error {
 		start()
 	}
 	for !l.stopped.Load() {
-		n := l.wait()
-		l.tick()
-		l.turns.Add(1)
-		if n > 0 {
-			l.busy = l.now
-		}
-		l.dispatch(n)
-		l.repeat()
-		l.deliver()
-		l.wheel.advance(l.Milliseconds())
+		l.Turn()
 	}
 	l.deliver() // what was posted before Stop
 	for _, p := range l.pipes {
@@ -153,6 +144,21 @@ func (l *Loop) Run(start func()) error {
 	closeFD(l.epoll)
 	closeFD(l.eventFD)
 	return nil
+}
+
+// Turn waits for something to happen and deals with it: one turn of the loop. Run does nothing else; a test may turn a
+// loop that does not run on its own goroutine.
+func (l *Loop) Turn() {
+	n := l.wait()
+	l.tick()
+	l.turns.Add(1)
+	if n > 0 {
+		l.busy = l.now
+	}
+	l.dispatch(n)
+	l.repeat()
+	l.deliver()
+	l.wheel.advance(l.Milliseconds())
 }
 
 func (l *Loop) deliver() {
