@@ -35,7 +35,7 @@ func parseBalance(s *statement) {
 	}
 	for _, other := range otherAlgorithms {
 		if name == other {
-			s.alert("%s is known to HAProxy but not supported by sluice, which balances TCP only", name)
+			s.alert("cannot be '%s', which is known to HAProxy but not supported by sluice, which balances TCP only", name)
 			return
 		}
 	}

@@ -17,7 +17,7 @@ func globalKeywords() []Keyword {
 			Summary: "Number of loops, each one a thread pinned to a CPU.", Example: "nbthread 4",
 			minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.global.Threads }, 1, maxThreads, 0)},
 		{Name: "nbproc", Sections: InGlobal, Syntax: "1", Default: "1", Summary: "Processes; only one is possible.", Example: "nbproc 1",
-			minimum: 1, maximum: 1, deprecated: "there is only ever one process, use 'nbthread'", behaviour: behaviour{parse: parseNbproc}},
+			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseNbproc}},
 		{Name: "thread-groups", Sections: InGlobal, Syntax: "1", Default: "1", Summary: "Thread groups; only one is possible.", Example: "thread-groups 1",
 			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseThreadGroups, print: printThreadGroups}},
 		{Name: "cpu-map", Sections: InGlobal, Syntax: "[auto:]1[/<thread-set>] <cpu-set>...", Default: "loop n on the n-th CPU of the affinity mask",

@@ -31,7 +31,7 @@ func parseBind(s *statement) {
 	}
 	addresses, err := ParseAddresses(text, AddressOptions{AllowPort: true, RequirePort: true, AllowRange: true, AllowUnix: true, AllowInherited: true})
 	if err != nil {
-		s.alert("%v", err)
+		s.fail(err)
 		return
 	}
 	var sockets []Address

@@ -39,7 +39,7 @@ func logFormat(at func(target) *string, also func(*Proxy)) behaviour {
 		parse: func(s *statement) {
 			if check := s.options.CheckLogFormat; check != nil {
 				if err := check(s.text(0)); err != nil {
-					s.alert("%v", err)
+					s.fail(err)
 					return
 				}
 			}
@@ -164,7 +164,7 @@ func (s *statement) logAddress(l *LogTarget) bool {
 	}
 	for _, later := range []string{"ring@", "tcp@", "tcp4@", "tcp6@", "tcp:", "backend@", "stream+", "sockpair@"} {
 		if strings.HasPrefix(text, later) {
-			s.alert("%s is known to HAProxy but not yet supported by sluice", later)
+			s.alert("target '%s' is known to HAProxy but not yet supported by sluice", later)
 			return false
 		}
 	}
@@ -176,7 +176,7 @@ func (s *statement) logAddress(l *LogTarget) bool {
 	}
 	a, err := ParseAddress(text, AddressOptions{AllowPort: true, AllowUnix: true, AllowInherited: true})
 	if err != nil {
-		s.alert("%v", err)
+		s.fail(err)
 		return false
 	}
 	switch a.Family {

@@ -15,7 +15,9 @@ const maxCPU = 8191
 func parseNbproc(s *statement) {
 	if s.text(0) != "1" {
 		s.alert("is '%s', but sluice is one process: use 'nbthread'", s.text(0))
+		return
 	}
+	s.warn("is deprecated: there is only ever one process, use 'nbthread'")
 }
 
 func parseThreadGroups(s *statement) {

@@ -52,9 +52,9 @@ func parseMode(s *statement) {
 	switch s.text(0) {
 	case "tcp":
 	case "http":
-		s.alert("http: sluice balances TCP only")
+		s.alert("cannot be 'http': sluice balances TCP only")
 	case "health", "log", "spop", "haterm":
-		s.alert("%s is known to HAProxy but not supported by sluice, which balances TCP only", s.text(0))
+		s.alert("cannot be '%s': sluice balances TCP only", s.text(0))
 	default:
 		s.alert("expects 'tcp', not '%s'", s.text(0))
 	}
@@ -106,7 +106,7 @@ func parseRetryOn(s *statement) {
 		switch {
 		case word.Text == "conn-failure":
 		case slices.Contains(httpRetries, word.Text):
-			s.alert("%s needs HTTP, and sluice balances TCP only: use 'conn-failure', and 'retries 0' for none", word.Text)
+			s.alert("cannot be '%s', which needs HTTP, and sluice balances TCP only: use 'conn-failure', and 'retries 0' for none", word.Text)
 		default:
 			s.alert("expects 'conn-failure', not '%s'", word.Text)
 		}

@@ -197,7 +197,7 @@ func parseProxyV2Options(s *statement) {
 		case "authority":
 			o.Authority = true
 		case "ssl", "cert-cn", "ssl-cipher", "cert-sig", "cert-key":
-			s.alert("%s tells about TLS, and TLS termination is not something sluice does", option)
+			s.alert("'%s' tells about TLS, and TLS termination is not something sluice does", option)
 		default:
 			s.alert("expects some of 'crc32c', 'unique-id', 'authority', not '%s'", option)
 		}
@@ -253,7 +253,7 @@ func printCheckAddress(p *printer) {
 
 func parseObserve(s *statement) {
 	if s.text(0) == "layer7" {
-		s.alert("layer7 looks into HTTP, and sluice balances TCP only")
+		s.alert("cannot be 'layer7', which looks into HTTP, and sluice balances TCP only")
 	} else if _, ok := s.one(0, "layer4"); ok {
 		s.server.Observe = "layer4"
 	}

@@ -173,8 +173,12 @@ func (l *loader) repeated(s *statement) bool {
 func (l *loader) misplaced(pos Pos, words []Word) (*Keyword, int) {
 	name, section := words[0].Text, l.place.Names()[0]
 	if others := elsewhere(words, inRuns|InDefaults|InGlobal); others != 0 {
-		k, count := find(others&-others, words)
+		near := others
 		inRun := l.place&inRuns != 0
+		if inRun && others&inRuns != 0 {
+			near &= inRuns
+		}
+		k, count := find(near&-near, words)
 		switch {
 		case inRun && others&inRuns != 0 && !k.strict:
 			l.warnAt(pos, "'%s' is ignored, because %s '%s' has no %s side", k.Name, section, l.proxy.Name, missingSide(l.place))

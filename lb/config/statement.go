@@ -34,6 +34,11 @@ func (s *statement) warn(format string, a ...any) {
 	s.report(Diagnostic{Warning, s.pos, s.lead() + fmt.Sprintf(format, a...)})
 }
 
+// fail complains about an error that names what it is about.
+func (s *statement) fail(err error) {
+	s.report(Diagnostic{Alert, s.pos, strings.TrimSuffix(s.lead(), " ") + ": " + err.Error()})
+}
+
 // lead names the keyword, and the line that it is an option of.
 func (s *statement) lead() string {
 	switch s.place {
@@ -48,7 +53,7 @@ func (s *statement) lead() string {
 // check complains about an error.
 func (s *statement) check(err error) {
 	if err != nil {
-		s.alert("%v", err)
+		s.fail(err)
 	}
 }
 
@@ -93,7 +98,7 @@ const longest = math.MaxInt32 * time.Millisecond
 func (s *statement) duration(i int, unit time.Duration) (time.Duration, bool) {
 	d, err := ParseDuration(s.text(i), unit)
 	if err != nil {
-		s.alert("%v", err)
+		s.fail(err)
 		return 0, false
 	}
 	if d > longest {
@@ -107,7 +112,7 @@ func (s *statement) duration(i int, unit time.Duration) (time.Duration, bool) {
 func (s *statement) size(i int) (int, bool) {
 	n, err := ParseSize(s.text(i))
 	if err != nil {
-		s.alert("%v", err)
+		s.fail(err)
 		return 0, false
 	}
 	if n > math.MaxInt32 {
@@ -136,7 +141,7 @@ func (s *statement) address(i int, o AddressOptions) (Address, bool) {
 	}
 	a, err := ParseAddress(text, o)
 	if err != nil {
-		s.alert("%v", err)
+		s.fail(err)
 		return Address{}, false
 	}
 	return a, true
@@ -146,7 +151,7 @@ func (s *statement) address(i int, o AddressOptions) (Address, bool) {
 func (s *statement) expanded(i int) (string, bool) {
 	text, err := ExpandAddress(s.text(i), s.env)
 	if err != nil {
-		s.alert("%v", err)
+		s.fail(err)
 	}
 	return text, err == nil
 }
