@@ -1,0 +1,48 @@
+# make run         build, and start the demo
+# make build       build ./sluice
+# make test        everything that must pass, in under five minutes; as root it installs what it needs
+# make test-full   the same end-to-end tests with the race detector in the program, and against haproxy itself
+# make fuzz        every fuzz target for FUZZTIME (60s)
+# make bench-go    the benchmarks of single functions
+
+STEP := tools/step
+UNIT = $$(go list ./... | grep -v /tools/e2e)
+# nginx and haproxy live where an ordinary user's PATH does not look.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+.PHONY: run build test check unit e2e test-full fuzz bench-go clean
+
+run: build
+	./sluice demo
+
+build:
+	@go build -o sluice .
+
+test: check unit e2e
+
+check:
+	@$(STEP) "system packages" tools/setup
+	@$(STEP) "gofmt" tools/checkformat
+	@$(STEP) "go vet" go vet ./...
+	@$(STEP) "staticcheck" go tool staticcheck ./...
+	@$(STEP) "build for amd64" env CGO_ENABLED=0 GOOS=linux GOARCH=amd64 go build -buildvcs=false -o /dev/null ./...
+	@$(STEP) "build for arm64" env CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -buildvcs=false -o /dev/null ./...
+
+unit: check
+	@$(STEP) "unit tests" sh -c "go test -race -timeout 3m $(UNIT)"
+
+e2e: unit
+	@$(STEP) "end-to-end tests" go test -count=1 -timeout 4m ./tools/e2e
+
+test-full: test
+	@$(STEP) "end-to-end tests with the race detector" env E2E_RACE=1 go test -count=1 -timeout 10m ./tools/e2e
+	@$(STEP) "end-to-end tests of haproxy" env E2E_BALANCER=haproxy go test -count=1 -timeout 10m ./tools/e2e
+
+fuzz:
+	@tools/fuzz
+
+bench-go:
+	@$(STEP) "benchmarks" sh -c "go test -run '^$$' -bench . -benchmem $(UNIT)"
+
+clean:
+	rm -rf sluice build
