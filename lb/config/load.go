@@ -20,7 +20,7 @@ func Load(files []File, env *Env, o LoadOptions) (*Config, []Diagnostic) {
 	}
 	l := &loader{
 		env: env, options: o, config: &Config{Global: newGlobal()}, defaults: map[string]*defaultsSection{}, effects: map[string]*effect{},
-		given: map[*Keyword]Pos{},
+		given: map[*Keyword]Pos{}, named: map[string][]*Proxy{},
 	}
 	l.reader = NewReader(files, env, l.report)
 	for {
@@ -52,9 +52,10 @@ type loader struct {
 	diagnostics []Diagnostic
 	failed      bool // one of them is an Alert
 
-	place    Sections // the section of the current line; 0 before the first one
-	skipping bool     // it is a section that is not read
-	proxy    *Proxy   // of the current section; nil in global
+	place    Sections            // the section of the current line; 0 before the first one
+	skipping bool                // it is a section that is not read
+	proxy    *Proxy              // of the current section; nil in global
+	named    map[string][]*Proxy // all proxies; a frontend and a backend may share a name
 	defaults map[string]*defaultsSection
 	latest   *Proxy            // of the last defaults section, named or not
 	given    map[*Keyword]Pos  // keywords that the global sections have given, of those that count once

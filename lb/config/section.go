@@ -108,13 +108,14 @@ func (l *loader) openProxy(line Line) {
 		l.alertAt(line.Pos, "'%s' expects a name", line.Words[0].Text)
 		return // its lines are read nevertheless, for what is wrong with them
 	}
-	for _, other := range l.config.Proxies {
-		if other.Name == name && other.Kind&kind != 0 {
+	for _, other := range l.named[name] {
+		if other.Kind&kind != 0 {
 			l.alertAt(line.Pos, "%s '%s' has the same name as %s '%s' at %s:%d", kind, name, other.Kind, other.Name, other.Pos.File, other.Pos.Line)
 			return
 		}
 	}
 	l.config.Proxies = append(l.config.Proxies, l.proxy)
+	l.named[name] = append(l.named[name], l.proxy)
 }
 
 // String is the word that opens the section.

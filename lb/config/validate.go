@@ -48,8 +48,8 @@ func (l *loader) resolveLog(t *LogTarget) {
 
 // backendNamed finds a proxy that has servers.
 func (l *loader) backendNamed(name string) *Proxy {
-	for _, p := range l.config.Proxies {
-		if p.Name == name && p.Kind&Backend != 0 {
+	for _, p := range l.named[name] {
+		if p.Kind&Backend != 0 {
 			return p
 		}
 	}
