@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// redialPause is how long a target that cannot be reached is left alone.
-const redialPause = time.Second
-
 type datagramConn interface {
 	io.Closer
 	SyscallConn() (syscall.RawConn, error)
@@ -20,7 +17,8 @@ type datagramConn interface {
 type datagramSink struct {
 	dial  func() (datagramConn, error)
 	udp   bool
-	conn  datagramConn // nil: not connected
+	pause time.Duration // how long a target that cannot be reached is left alone
+	conn  datagramConn  // nil: not connected
 	raw   syscall.RawConn
 	after time.Time // no dialling before this
 
@@ -31,8 +29,8 @@ type datagramSink struct {
 	err  error
 }
 
-func newDatagramSink(udp bool, dial func() (datagramConn, error)) *datagramSink {
-	d := &datagramSink{udp: udp, dial: dial}
+func newDatagramSink(udp bool, pause time.Duration, dial func() (datagramConn, error)) *datagramSink {
+	d := &datagramSink{udp: udp, pause: pause, dial: dial}
 	d.send = func(fd uintptr) bool {
 		for {
 			// The socket is non-blocking. True whatever comes: a net.Conn's own Write would wait for room.
@@ -59,7 +57,7 @@ func (d *datagramSink) connect() bool {
 		}
 		conn.Close()
 	}
-	d.after = now.Add(redialPause)
+	d.after = now.Add(d.pause)
 	return false
 }
 
@@ -93,7 +91,7 @@ func (d *datagramSink) write(line []byte) (DropReason, bool) {
 		d.disconnect()
 	}
 	if d.conn == nil {
-		d.after = time.Now().Add(redialPause)
+		d.after = time.Now().Add(d.pause)
 	}
 	return DropTargetGone, false
 }

@@ -25,25 +25,23 @@ import (
 	"time"
 )
 
-const (
-	// maxLine is the longest text and the longest line, in bytes: what the manual allows for "len".
-	maxLine = 65535
-	// tellPause is the least time between two lines that tell of dropped ones.
-	tellPause = time.Second
-)
+// maxLine is the longest text and the longest line, in bytes: what the manual allows for "len".
+const maxLine = 65535
 
 // ShipperOptions are for the process; zero values mean the defaults.
 type ShipperOptions struct {
 	RingLines int           // lines that one loop may have waiting; 0: 2048
 	RingBytes int           // and their bytes; 0: 256 KiB; at least 128 KiB
 	Interval  time.Duration // between two looks at the rings while lines keep coming; 0: 4 ms
+	Pause     time.Duration // between two tellings of dropped lines, and two tries to reach a target; 0: 1 s
 }
 
 // Shipper carries lines from the loops to the targets. One per process.
 type Shipper struct {
 	interval  time.Duration
-	producers []producer // one per loop; each is touched by its loop, but for the shipper's end of the ring
-	messages  producer   // of all other goroutines, under its mutex
+	rest      time.Duration // ShipperOptions.Pause
+	producers []producer    // one per loop; each is touched by its loop, but for the shipper's end of the ring
+	messages  producer      // of all other goroutines, under its mutex
 
 	// asleep and the rings' heads work together: a producer publishes its line, then looks at asleep; the shipper sets
 	// asleep, then looks at the rings. Go's atomics are sequentially consistent, so at least one sees the other.
@@ -64,6 +62,7 @@ type Shipper struct {
 	dates headerDates
 	line  []byte
 	told  uint64    // the sum of drops when they were last told
+	again bool      // not every logger could tell: to be tried again, but only when there is something to ship
 	next  time.Time // no telling before this
 	timer *time.Timer
 }
@@ -88,9 +87,13 @@ func NewShipper(loops int, o ShipperOptions) *Shipper {
 	if o.Interval <= 0 {
 		o.Interval = 4 * time.Millisecond
 	}
+	if o.Pause <= 0 {
+		o.Pause = time.Second
+	}
 	o.RingBytes = max(o.RingBytes, 2*(maxLine+1)) // the longest text fits, wherever the last one ended
 	s := &Shipper{
 		interval:  o.Interval,
+		rest:      o.Pause,
 		producers: make([]producer, loops),
 		wakeup:    make(chan struct{}, 1),
 		done:      make(chan struct{}),
@@ -178,9 +181,9 @@ func (s *Shipper) drain() int {
 	for i := range s.producers {
 		n += s.drainRing(s.producers[i].ring)
 	}
-	if total := s.dropped(); total != s.told && !now.Before(s.next) {
+	if total := s.dropped(); (total != s.told || s.again) && !now.Before(s.next) {
 		s.tell(total)
-		s.next = now.Add(tellPause)
+		s.next = now.Add(s.rest)
 	}
 	return n
 }
@@ -213,7 +216,7 @@ func (s *Shipper) ship(l *line, text []byte) {
 // tell logs, for each logger that lost lines, how many. A line that tells is not counted when it is lost in turn, for
 // that would go on for ever; its number is told with the next.
 func (s *Shipper) tell(total uint64) {
-	s.told = total
+	s.told, s.again = total, false
 	s.mu.Lock()
 	loggers := s.loggers
 	s.mu.Unlock()
@@ -223,17 +226,18 @@ func (s *Shipper) tell(total uint64) {
 			continue
 		}
 		text := append(strconv.AppendUint(nil, lost, 10), " log lines dropped"...)
-		reached := false
+		reached, wanted := false, false
 		for _, t := range l.targets {
 			if Warning <= t.verbose {
 				s.line = t.appendLine(s.line[:0], Warning, &s.dates, text)
 				_, ok := t.sink.write(s.line)
-				reached = reached || ok
+				reached, wanted = reached || ok, true
 			}
 		}
 		if reached {
 			l.told += lost
 		}
+		s.again = s.again || wanted && !reached
 	}
 }
 

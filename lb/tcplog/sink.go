@@ -51,7 +51,7 @@ func (s *Shipper) sink(t Target) (sink, error) {
 			return nil, fmt.Errorf("log address '%s': %w", t.Address, err)
 		}
 		return s.shared("udp:"+address.String(), func() sink {
-			return newDatagramSink(true, func() (datagramConn, error) { return net.DialUDP("udp", nil, address) })
+			return newDatagramSink(true, s.rest, func() (datagramConn, error) { return net.DialUDP("udp", nil, address) })
 		}), nil
 	case "unixgram":
 		if t.Address == "" {
@@ -59,7 +59,7 @@ func (s *Shipper) sink(t Target) (sink, error) {
 		}
 		address := &net.UnixAddr{Net: "unixgram", Name: t.Address}
 		return s.shared("unixgram:"+t.Address, func() sink {
-			return newDatagramSink(false, func() (datagramConn, error) { return net.DialUnix("unixgram", nil, address) })
+			return newDatagramSink(false, s.rest, func() (datagramConn, error) { return net.DialUnix("unixgram", nil, address) })
 		}), nil
 	default:
 		return nil, fmt.Errorf("unknown log network '%s'; known: udp unixgram stdout stderr fd", t.Network)

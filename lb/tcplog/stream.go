@@ -14,6 +14,8 @@ const (
 	pipeBuf = 4096
 )
 
+var newline = []byte{'\n'}
+
 // streamSink writes lines to an inherited descriptor: a pipe, a terminal, a file. Whoever reads it may stop reading, so
 // its own goroutine writes, and only that blocks. The shipper leaves lines in a bounded queue.
 type streamSink struct {
@@ -21,10 +23,10 @@ type streamSink struct {
 	shipper *Shipper
 	wakeup  chan struct{} // capacity 1
 
-	mu      sync.Mutex
-	queue   []byte // guarded by mu; at most streamQueue bytes
-	writing bool   // guarded by mu: the goroutine has bytes that it took from queue
-	closed  bool   // guarded by mu
+	mu     sync.Mutex
+	queue  []byte // guarded by mu; at most streamQueue bytes
+	rest   []byte // guarded by mu: what the goroutine took from queue and has not written yet
+	closed bool   // guarded by mu
 }
 
 func newStreamSink(fd int, s *Shipper) *streamSink {
@@ -57,14 +59,15 @@ func (t *streamSink) wake() {
 func (t *streamSink) idle() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.queue) == 0 && !t.writing
+	return len(t.queue)+len(t.rest) == 0
 }
 
+// close counts what has not been written. The piece that the goroutine is blocked on may still come out, if the reader
+// comes back before the process ends.
 func (t *streamSink) close() {
 	t.mu.Lock()
 	t.closed = true
-	lost := bytes.Count(t.queue, []byte{'\n'})
-	t.queue = nil
+	lost := bytes.Count(t.queue, newline) + bytes.Count(t.rest, newline)
 	t.mu.Unlock()
 	t.shipper.drop(DropClosed, lost)
 	t.wake()
@@ -75,16 +78,16 @@ func (t *streamSink) run() {
 	for range t.wakeup {
 		t.mu.Lock()
 		batch, t.queue = t.queue, batch[:0]
-		t.writing = len(batch) > 0
-		closed := t.closed
-		t.mu.Unlock()
-		for rest := batch; len(rest) > 0; {
-			n := piece(rest)
-			t.writePiece(rest[:n])
-			rest = rest[n:]
+		t.rest = batch
+		for len(t.rest) > 0 && !t.closed {
+			n := piece(t.rest)
+			now := t.rest[:n]
+			t.mu.Unlock()
+			t.writePiece(now)
+			t.mu.Lock()
+			t.rest = t.rest[n:]
 		}
-		t.mu.Lock()
-		t.writing = false
+		closed := t.closed
 		t.mu.Unlock()
 		if closed {
 			return
@@ -115,7 +118,7 @@ func (t *streamSink) writePiece(b []byte) {
 		case err == syscall.EAGAIN: // whoever gave us the descriptor made it non-blocking
 			time.Sleep(10 * time.Millisecond)
 		default:
-			t.shipper.drop(DropTargetGone, bytes.Count(b, []byte{'\n'}))
+			t.shipper.drop(DropTargetGone, bytes.Count(b, newline))
 			return
 		}
 	}
