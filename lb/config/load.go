@@ -1,7 +1,9 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,7 +14,7 @@ type LoadOptions struct {
 }
 
 // Load reads files, in order, as one configuration. It gives all complaints that it has about all of them, in the order
-// in which it came upon them; the configuration is nil if one of them is an Alert. env is changed by setenv and its like;
+// of the text; the configuration is nil if one of them is an Alert. env is changed by setenv and its like;
 // nil is an empty environment.
 func Load(files []File, env *Env, o LoadOptions) (*Config, []Diagnostic) {
 	if env == nil {
@@ -32,6 +34,7 @@ func Load(files []File, env *Env, o LoadOptions) (*Config, []Diagnostic) {
 	}
 	l.tellEffects()
 	l.validate()
+	l.sort(files)
 	if l.failed {
 		return nil, l.diagnostics
 	}
@@ -77,6 +80,20 @@ type effect struct {
 	names  []string
 	seen   map[string]bool
 	reason string
+}
+
+// sort puts the diagnostics into the order of the text. What is about no line comes last.
+func (l *loader) sort(files []File) {
+	order := map[string]int{}
+	for i, f := range slices.Backward(files) {
+		order[f.Name] = i
+	}
+	slices.SortStableFunc(l.diagnostics, func(a, b Diagnostic) int {
+		if general := cmp.Compare(min(b.Pos.Line, 1), min(a.Pos.Line, 1)); general != 0 {
+			return general
+		}
+		return cmp.Or(cmp.Compare(order[a.Pos.File], order[b.Pos.File]), cmp.Compare(a.Pos.Line, b.Pos.Line))
+	})
 }
 
 func newGlobal() Global {
