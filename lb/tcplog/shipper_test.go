@@ -455,7 +455,7 @@ func BenchmarkFlow(b *testing.B) {
 	r := full()
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		if i%500 == 0 {
+		if i%1500 == 0 {
 			b.StopTimer()
 			s.Flush(patience)
 			b.StartTimer()
