@@ -24,7 +24,7 @@ func globalKeywords() []Keyword {
 			Summary: "Binds loops to CPUs. A set is `all`, `odd`, `even`, `n`, `n-m` or `n-`. With `auto:`, the n-th loop of the set goes to the n-th CPU.",
 			Example: "cpu-map auto:1/1-4 0-3", minimum: 2, maximum: -1, behaviour: behaviour{parse: parseCPUMap, print: printCPUMap}},
 		{Name: "numa-cpu-mapping", Sections: InGlobal, Default: "on", Summary: "On a machine with several NUMA nodes, run on the CPUs of one unless told otherwise.",
-			Example: "no numa-cpu-mapping", negatable: true, behaviour: toggle(func(t target) *bool { return &t.global.NUMAMapping }, true)},
+			Example: "no numa-cpu-mapping", Effect: Later, reason: "loops run on all CPUs of the affinity mask", negatable: true, behaviour: toggle(func(t target) *bool { return &t.global.NUMAMapping }, true)},
 		{Name: "daemon", Sections: InGlobal, Default: "off", Summary: "Goes to the background, as `-D` does.", Example: "daemon",
 			behaviour: toggle(func(t target) *bool { return &t.global.Daemon }, false)},
 		{Name: "pidfile", Sections: InGlobal, Syntax: "<path>", Summary: "File that the process's number is written to.", Example: "pidfile /run/sluice.pid",

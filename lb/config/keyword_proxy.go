@@ -206,12 +206,16 @@ func optionKeywords() []Keyword {
 		{"independent-streams", inProxies, Acted, "What is sent to one side does not prolong its read timeout.", func(o *Options) *bool { return &o.IndependentStreams }},
 		{"transparent", inBackends, Acted, "Without servers, a connection goes to the address that the client asked for.", func(o *Options) *bool { return &o.Transparent }},
 		{"allbackups", inBackends, Acted, "When all other servers are down, all backup servers share the load, not only the first.", func(o *Options) *bool { return &o.AllBackups }},
-		{"persist", inBackends, Acted, "A connection bound to a server by persistence goes there even when it is down.", func(o *Options) *bool { return &o.Persist }},
+		{"persist", inBackends, Later, "A connection bound to a server by persistence goes there even when it is down.", func(o *Options) *bool { return &o.Persist }},
 	}
 	var keywords []Keyword
 	for _, o := range list {
+		reason := noChecks
+		if o.name == "persist" {
+			reason = "nothing binds a connection to a server yet"
+		}
 		keywords = append(keywords, Keyword{Name: "option " + o.name, Sections: o.sections, Default: "off", Summary: o.summary, Example: "option " + o.name,
-			Effect: o.effect, reason: noChecks, negatable: true, behaviour: toggle(func(t target) *bool { return o.at(&t.proxy.Options) }, false)})
+			Effect: o.effect, reason: reason, negatable: true, behaviour: toggle(func(t target) *bool { return o.at(&t.proxy.Options) }, false)})
 	}
 	return append(keywords,
 		Keyword{Name: "option tcplog", Sections: inFrontends, Default: "off", Summary: "Logs each connection in the TCP format of HAProxy.", Example: "option tcplog",
