@@ -1,0 +1,54 @@
+package queue
+
+import (
+	"math"
+	"sync/atomic"
+)
+
+// Unlimited is a limit that is never reached.
+const Unlimited = math.MaxInt64
+
+// Slots counts the flows of one server against its limit. The word that counts may lie anywhere that lives as long; the
+// low 63 bits are the number served. All methods may be called at any time from anywhere.
+type Slots struct {
+	word  *atomic.Uint64
+	limit atomic.Int64
+	// dynamic, if it is set, gives a lower limit for the moment (minconn, slow start). It must be quick and must not block.
+	dynamic func() int64
+}
+
+// Served is the number of slots that are claimed.
+func (s *Slots) Served() int64 { return int64(s.word.Load()) }
+
+// Limit is the number of slots that may be claimed now.
+func (s *Slots) Limit() int64 {
+	limit := s.limit.Load()
+	if s.dynamic != nil {
+		limit = min(limit, s.dynamic())
+	}
+	return limit
+}
+
+// Full tells whether no slot is free at this moment.
+func (s *Slots) Full() bool { return s.Served() >= s.Limit() }
+
+// claim takes a slot if one is free: served never passes the limit that was read before the swap.
+func (s *Slots) claim() bool {
+	for {
+		step()
+		served := s.word.Load()
+		if int64(served) >= s.Limit() {
+			return false
+		}
+		step()
+		if s.word.CompareAndSwap(served, served+1) {
+			return true
+		}
+	}
+}
+
+// free gives a slot back. Whoever calls it must look for a waiter afterwards.
+func (s *Slots) free() {
+	step()
+	s.word.Add(^uint64(0))
+}
