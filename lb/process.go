@@ -97,7 +97,7 @@ func (p *process) loud() bool { return p.verbose || p.debug }
 func (p *process) foregroundForced() bool { return p.debug || p.foreground }
 
 func (p *process) evaluateCondition() int {
-	holds, err := config.Evaluate(p.condition, p.environment())
+	holds, err := config.EvaluateLine(p.condition, p.environment())
 	switch {
 	case err != nil:
 		p.messages.say(config.Alert, "config : failed to evaluate condition '%s': %v", p.condition, err)
