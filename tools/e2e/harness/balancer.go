@@ -315,3 +315,9 @@ func (b *Balancer) Listens(address string) bool { return b.listening(address) }
 
 // Rebase takes the descriptors held now as those of the start, where a test waited for that itself.
 func (b *Balancer) Rebase() { b.Base, _ = ReadDescriptors(b.PID) }
+
+// WriteFile writes a file that a test needs beside its configuration.
+func WriteFile(t testing.TB, path, text string) {
+	t.Helper()
+	write(t, path, text)
+}

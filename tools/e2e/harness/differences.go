@@ -18,6 +18,10 @@ const (
 	UnknownAddresses Difference = "refuses addresses behind PROXY UNKNOWN"
 	// PortRange: haproxy takes a port above 65535 in a PROXY header and keeps its low 16 bits.
 	PortRange Difference = "accepts port 99999 in a PROXY header"
+	// CheckSpeaks: haproxy 2.6 says that a file is valid whenever -c is given, later ones and sluice only with -V.
+	CheckSpeaks Difference = "prints that a file is valid without -V"
+	// OutOfDescriptors: haproxy says so at each try, sluice once until it has recovered.
+	OutOfDescriptors Difference = "repeats that it has no descriptors left"
 )
 
 // rightExit tells whether a process that was sent SIGTERM ended as it should.

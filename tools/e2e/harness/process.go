@@ -136,3 +136,15 @@ func Listening(pid int, address string) bool {
 	port, err := strconv.Atoi(text)
 	return err == nil && listens(pid, port)
 }
+
+// Session is the session that a process belongs to (proc_pid_stat(5)).
+func Session(pid int) int {
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(data), ") ")
+	f := strings.Fields(rest)
+	if len(f) < 4 {
+		return 0
+	}
+	session, _ := strconv.Atoi(f[3])
+	return session
+}

@@ -1,0 +1,155 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-lb/sluice/tools/e2e/harness"
+)
+
+// A full frontend, bind line or process accepts no more: who comes waits in the kernel and is served when a place is free.
+func TestAcceptLimits(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, global, bind, proxy string }{
+		{name: "frontend", proxy: "maxconn 2"},
+		{name: "bind", bind: "maxconn 2"},
+		{name: "process", global: "maxconn 2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			logs, addr, origin := harness.ReceiveUDP(t), harness.Loopback(t), harness.Serve(t, harness.Echo)
+			text := config(logs, "", section("listen front", "bind "+addr+" "+c.bind, c.proxy, "server origin "+origin.Addr))
+			if c.global != "" {
+				text = strings.Replace(text, "maxconn 1000", c.global, 1)
+			}
+			b := harness.Start(t, text)
+			one, two := harness.DialTCP(t, addr), harness.DialTCP(t, addr)
+			exchange(t, one)
+			exchange(t, two)
+			three, four := harness.DialTCP(t, addr), harness.DialTCP(t, addr)
+			harness.Say(t, three, "three")
+			harness.Say(t, four, "fours")
+			b.AssertIdle("full")
+			if got := origin.Accepted.Load(); got != 2 {
+				t.Errorf("%d connections reached the server, want 2", got)
+			}
+			if got := b.Streams(); got > 4 {
+				t.Errorf("the balancer holds %d sockets, want 4", got)
+			}
+			exchange(t, one)
+			one.Close()
+			harness.Hear(t, three, "three") // the kernel's queue is in order
+			if got := origin.Accepted.Load(); got != 3 {
+				t.Errorf("%d connections reached the server, want 3", got)
+			}
+			two.Close()
+			harness.Hear(t, four, "fours")
+			three.Close()
+			four.Close()
+		})
+	}
+}
+
+// A full server's clients wait in order of arrival, and the log tells how many were before each.
+func TestServerQueue(t *testing.T) {
+	t.Parallel()
+	logs, addr, origin := harness.ReceiveUDP(t), harness.Loopback(t), harness.Serve(t, harness.Echo)
+	b := harness.Start(t, config(logs, "timeout queue 20s", section("listen front", "bind "+addr, "server origin "+origin.Addr+" maxconn 1")))
+	first := harness.DialTCP(t, addr)
+	exchange(t, first)
+	const waiting = 6
+	var clients [waiting]harness.Stream
+	answers := make(chan int, waiting)
+	for i := range waiting {
+		clients[i] = harness.DialTCP(t, addr)
+		// Each is in the queue before the next one comes: its socket is held, and a moment passes.
+		harness.Eventually(t, "it is accepted", func() bool { return b.Streams() == 3+i })
+		time.Sleep(30 * time.Millisecond)
+		go func() {
+			harness.Say(t, clients[i], "hello")
+			if n, _ := clients[i].Read(make([]byte, 5)); n > 0 {
+				answers <- i
+			}
+		}()
+	}
+	b.AssertIdle("a queue of six")
+	if got := origin.Open(); got != 1 {
+		t.Fatalf("the server has %d connections, want 1", got)
+	}
+	first.Close()
+	for i := range waiting {
+		select {
+		case got := <-answers:
+			if got != i {
+				t.Fatalf("client %d was served in place of %d", got, i)
+			}
+		case <-time.After(harness.Patience):
+			t.Fatalf("client %d is never served", i)
+		}
+		if got := origin.Open(); got != 1 {
+			t.Errorf("the server has %d connections, want 1", got)
+		}
+		clients[i].Close()
+	}
+	for i := range waiting + 1 {
+		flow := logs.Flow(t)
+		if flow.State != "--" || flow.BackQueue != i || (flow.Tw >= 900) != (i > 0) {
+			t.Errorf("flow %d: %+v, want %d before it in the backend's queue", i, flow, i)
+		}
+	}
+}
+
+// Slots of several servers add up, and no server ever has more than its own.
+func TestServerLimits(t *testing.T) {
+	t.Parallel()
+	logs, addr := harness.ReceiveUDP(t), harness.Loopback(t)
+	servers, origins := holders(t, 2)
+	lines := []string{"bind " + addr, "balance roundrobin", servers[0] + " maxconn 3", servers[1] + " maxconn 5"}
+	harness.Start(t, config(logs, "timeout queue 20s", section("listen front", lines...)))
+	var clients []harness.Stream
+	for range 20 {
+		clients = append(clients, harness.DialTCP(t, addr))
+	}
+	most := [2]int{}
+	for served := 0; served < len(clients); {
+		harness.Eventually(t, "every slot is used", func() bool {
+			left := len(clients) - served
+			now := origins[0].Open() + origins[1].Open()
+			return now == min(8, left)
+		})
+		for i, o := range origins {
+			most[i] = max(most[i], o.Open())
+		}
+		clients[served].Close()
+		served++
+		harness.Eventually(t, "its slot is passed on", func() bool {
+			return origins[0].Accepted.Load()+origins[1].Accepted.Load() == int64(min(20, 8+served))
+		})
+	}
+	if want := [2]int{3, 5}; most != want {
+		t.Errorf("the servers had up to %v connections, want %v", most, want)
+	}
+}
+
+// The command line's -n is the process's maxconn.
+func TestMaxconnFlag(t *testing.T) {
+	t.Parallel()
+	addr, origin := harness.Loopback(t), harness.Serve(t, harness.Echo)
+	dir := harness.ShortDir(t)
+	harness.WriteFile(t, dir+"/a.cfg", fmt.Sprintf("defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\nlisten front\n  bind %s\n  server origin %s\n", addr, origin.Addr))
+	b := harness.Start(t, "", harness.Options{Args: []string{"-db", "-n", "1", "-f", dir + "/a.cfg"}})
+	harness.Eventually(t, "it listens", func() bool { return b.Listens(addr) })
+	b.Rebase()
+	one := harness.DialTCP(t, addr)
+	exchange(t, one)
+	two := harness.DialTCP(t, addr)
+	harness.Say(t, two, "hello")
+	time.Sleep(200 * time.Millisecond) // time enough to be served by mistake
+	if got := origin.Accepted.Load(); got != 1 {
+		t.Errorf("%d connections reached the server, want 1", got)
+	}
+	one.Close()
+	harness.Hear(t, two, "hello")
+}
