@@ -46,8 +46,11 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 		loops = DefaultLoops()
 	}
 	b := &Balancer{
-		config:    cfg,
-		process:   &flow.Process{MaxConn: int64(cfg.Global.MaxConn), MaxAccept: cfg.Global.Tune.MaxAccept, NoSplice: cfg.Global.NoSplice},
+		config: cfg,
+		process: &flow.Process{
+			MaxConn: int64(cfg.Global.MaxConn), MaxAccept: cfg.Global.Tune.MaxAccept, NoSplice: cfg.Global.NoSplice,
+			IdleTimer: cfg.Global.Tune.IdleTimer,
+		},
 		shipper:   tcplog.NewShipper(loops, tcplog.ShipperOptions{}),
 		backends:  make(map[string]*flow.Backend),
 		frontends: make(map[string]*flow.Frontend),

@@ -55,7 +55,7 @@ func newFlowBackend(cfg *config.Config, p *config.Proxy, servers *backend.Backen
 // address, which then refuses every connect.
 func newTarget(cfg *config.Config, p *config.Proxy, s *config.Server) (*flow.Target, error) {
 	t := &flow.Target{
-		SendProxy: s.SendProxy, ProxyCRC32C: s.ProxyV2.CRC32C, ProxyUnique: s.ProxyV2.UniqueID,
+		SendProxy: s.SendProxy, ProxyCRC32C: s.ProxyV2.CRC32C, ProxyUnique: s.ProxyV2.UniqueID, ProxyAuthority: s.ProxyV2.Authority,
 		SmartConnect: p.Options.SmartConnect,
 		Options: poller.ConnectOptions{
 			FastOpen: s.FastOpen,

@@ -17,7 +17,7 @@ func tuneKeywords() []Keyword {
 			minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.global.Tune.MaxPollEvents }, 1, 1<<20, 0)},
 		{Name: "tune.pipesize", Sections: InGlobal, Syntax: "<size>", Unit: "bytes", Default: "the system's", Summary: "Capacity of the pipes that splice goes through.", Example: "tune.pipesize 512k",
 			minimum: 1, maximum: 1, behaviour: bytesOf(func(t target) *int { return &t.global.Tune.PipeSize })},
-		{Name: "tune.idletimer", Sections: InGlobal, Syntax: "<0..65535>", Unit: "ms", Default: "1000", Summary: "Time without data after which a direction counts as idle, and goes back from splicing to copying.", Example: "tune.idletimer 500", Effect: Later, reason: "the change between copying and splicing follows the traffic",
+		{Name: "tune.idletimer", Sections: InGlobal, Syntax: "<0..65535>", Unit: "ms", Default: "1000", Summary: "Time without data after which a direction counts as idle, and goes back from splicing to copying.", Example: "tune.idletimer 500",
 			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseIdleTimer, print: span(func(t target) *time.Duration { return &t.global.Tune.IdleTimer }, time.Millisecond, time.Second).print}},
 	}
 	for _, b := range []struct {

@@ -129,7 +129,14 @@ func (f *Flow) established() {
 	case 1:
 		f.preface(wire.AppendV1(f.loop.header[:0], endpoint(f.source), endpoint(f.destinationAddr())))
 	case 2:
-		f.preface(wire.AppendV2(f.loop.header[:0], endpoint(f.source), endpoint(f.destinationAddr()), wire.V2Options{CRC32C: t.ProxyCRC32C}))
+		o := wire.V2Options{CRC32C: t.ProxyCRC32C}
+		if c := f.carried; c != nil && t.ProxyUnique {
+			o.UniqueID = c.uniqueID
+		}
+		if c := f.carried; c != nil && t.ProxyAuthority {
+			o.Authority = c.authority
+		}
+		f.preface(wire.AppendV2(f.loop.header[:0], endpoint(f.source), endpoint(f.destinationAddr()), o))
 	}
 	if f.frontend.LogASAP {
 		f.log(true)

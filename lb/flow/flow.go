@@ -73,6 +73,8 @@ type Flow struct {
 	source      poller.Addr
 	destination poller.Addr // zero until somebody asks for it
 
+	carried *carried // nil unless the PROXY header had more to tell
+
 	accepted  time.Time     // wall clock
 	start     time.Duration // on the loop's clock, as are the following; 0: not reached
 	headerEnd time.Duration
@@ -114,6 +116,7 @@ type side struct {
 	sent int    // of held
 
 	activity time.Duration // last time that bytes were read from this side, or sent to it
+	lastRead time.Duration // last time that bytes were read from it
 	progress time.Duration // last time that it was given bytes
 }
 

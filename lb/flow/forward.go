@@ -156,7 +156,11 @@ func (f *Flow) received(from *side, n int, errno poller.Errno) bool {
 		from.readClosed, from.readable = true, false
 		return false
 	}
-	from.activity = f.loop.Now()
+	now := f.loop.Now()
+	if idle := f.frontend.Process.IdleTimer; idle > 0 && now-from.lastRead > idle {
+		from.fullReads = 0
+	}
+	from.activity, from.lastRead = now, now
 	if from.isServer {
 		f.out += uint64(n)
 	} else {

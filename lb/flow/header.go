@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/sluice-lb/sluice/lb/stats"
@@ -47,11 +48,20 @@ func (f *Flow) readHeader() {
 	case errors.Is(err, wire.ErrShort) && !f.client.closing && n < len(f.loop.Buffer()):
 		return // more will come, and with it an event
 	case errors.Is(err, wire.ErrShort):
-		f.headerFailed(stats.HeaderAborted, "Connection closed while waiting for PROXY protocol header")
+		f.headerFailed(stats.HeaderAborted, "Truncated PROXY protocol header received")
 		return
-	case err != nil:
+	case errors.Is(err, wire.ErrSignature):
 		f.headerFailed(stats.HeaderMalformed, "Received something which does not look like a PROXY protocol header")
 		return
+	case errors.Is(err, wire.ErrProtocol), errors.Is(err, wire.ErrFamily):
+		f.headerFailed(stats.HeaderMalformed, "Received an unhandled protocol in the PROXY protocol header")
+		return
+	case err != nil:
+		f.headerFailed(stats.HeaderMalformed, "Received an invalid PROXY protocol header")
+		return
+	}
+	if uniqueID, authority := wire.Carried(f.loop.Buffer()[:size]); uniqueID != nil || authority != nil {
+		f.carried = &carried{bytes.Clone(uniqueID), bytes.Clone(authority)}
 	}
 	if _, errno := f.client.Recv(f.loop.Buffer()[:size]); errno != 0 {
 		f.headerFailed(stats.HeaderAborted, "Connection error while waiting for PROXY protocol header")
@@ -62,6 +72,11 @@ func (f *Flow) readHeader() {
 		f.destination = address(h.Destination)
 	}
 	f.headerDone()
+}
+
+// carried is what a PROXY header told besides the addresses, for the server's.
+type carried struct {
+	uniqueID, authority []byte
 }
 
 func (f *Flow) headerFailed(why stats.ID, text string) {

@@ -18,6 +18,9 @@ type Process struct {
 	Counter   atomic.Uint32
 	Loops     []*Loop
 	NoSplice  bool // bytes are only copied
+	// IdleTimer is how long a direction may carry nothing until it counts as idle, and begins again with copying; 0: its
+	// pauses do not matter.
+	IdleTimer time.Duration
 
 	frontends     []*Frontend
 	lastExhausted atomic.Int64 // when descriptors or memory last ran out, on the loops' clock
@@ -105,12 +108,13 @@ type Target struct {
 	Source     poller.Addr // zero: the kernel chooses
 	SourceUse  SourceUse
 
-	SendProxy    int // version of the PROXY header to send; 0: none
-	ProxyCRC32C  bool
-	ProxyUnique  bool
-	SOCKS4       poller.Addr // valid: connect there and ask it for Addr
-	SmartConnect bool        // hold the handshake's last ACK back for the first bytes
-	Unresolved   bool        // the server's name has no address: connecting fails
+	SendProxy      int         // version of the PROXY header to send; 0: none
+	ProxyCRC32C    bool        // version 2 with a checksum
+	ProxyUnique    bool        // version 2 with the unique id, if the client's PROXY header carried one
+	ProxyAuthority bool        // version 2 with the authority, if the client's PROXY header carried one
+	SOCKS4         poller.Addr // valid: connect there and ask it for Addr
+	SmartConnect   bool        // hold the handshake's last ACK back for the first bytes
+	Unresolved     bool        // the server's name has no address: connecting fails
 }
 
 // SourceUse is "usesrc": whose address the connection to the server comes from.

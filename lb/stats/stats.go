@@ -12,36 +12,36 @@ type ID uint8
 
 // The counters. Those that count a lost or refused connection name its reason.
 const (
-	Connections       ID = iota // accepted by a frontend, or begun towards a server
-	Sessions                    // flows that got past the PROXY header; for servers and backends: flows assigned
-	BytesIn                     // bytes from clients
-	BytesOut                    // bytes to clients
-	HeaderMalformed             // closed: PROXY header malformed
-	HeaderTimeout               // closed: PROXY header late
-	HeaderAborted               // closed by the client before its PROXY header was whole
-	AcceptExhausted             // accept failed for want of descriptors or memory, and paused
-	AcceptFailed                // accept failed for another reason: the connection was gone
-	LimitReached                // accepting paused because a maxconn was reached
-	RateReached                 // accepting paused because rate-limit sessions was reached
-	NoServer                    // closed: no server was usable
-	QueueFull                   // closed: the queue was full
-	QueueTimeouts               // closed: timeout queue
-	Queued                      // flows that had to wait
-	ConnectRefused              // connect attempts: refused by the server's host
-	ConnectUnreached            // connect attempts: no route, or no answer to ARP
-	ConnectTimeouts             // connect attempts: timeout connect
-	ConnectReset                // connect attempts: failed in any other way at the server's side
-	ConnectLocal                // connect attempts: no source port, descriptor or memory here
-	ConnectFailed               // flows closed because the last attempt failed
-	Retries                     // connect attempts that were repeated
-	Redispatches                // of these, at another server
-	ClientAborts                // flows ended by the client: reset, or left while waiting
-	ServerAborts                // flows ended by the server's reset
-	ClientTimeouts              // flows ended by timeout client, client-fin or tunnel at the client's side
-	ServerTimeouts              // flows ended by timeout server, server-fin or tunnel at the server's side
-	Killed                      // flows cut by the process's stop
-	Spliced                     // bytes moved by splice
-	Count                       // how many counters there are
+	Connections      ID = iota // accepted by a frontend, or begun towards a server
+	Sessions                   // flows that got past the PROXY header; for servers and backends: flows assigned
+	BytesIn                    // bytes from clients
+	BytesOut                   // bytes to clients
+	HeaderMalformed            // closed: PROXY header malformed
+	HeaderTimeout              // closed: PROXY header late
+	HeaderAborted              // closed by the client before its PROXY header was whole
+	AcceptExhausted            // accept failed for want of descriptors or memory, and paused
+	AcceptFailed               // accept failed for another reason: the connection was gone
+	LimitReached               // accepting paused because a maxconn was reached
+	RateReached                // accepting paused because rate-limit sessions was reached
+	NoServer                   // closed: no server was usable
+	QueueFull                  // closed: the queue was full
+	QueueTimeouts              // closed: timeout queue
+	Queued                     // flows that had to wait
+	ConnectRefused             // connect attempts: refused by the server's host
+	ConnectUnreached           // connect attempts: no route, or no answer to ARP
+	ConnectTimeouts            // connect attempts: timeout connect
+	ConnectReset               // connect attempts: failed in any other way at the server's side
+	ConnectLocal               // connect attempts: no source port, descriptor or memory here
+	ConnectFailed              // flows closed because the last attempt failed
+	Retries                    // connect attempts that were repeated
+	Redispatches               // of these, at another server
+	ClientAborts               // flows ended by the client: reset, or left while waiting
+	ServerAborts               // flows ended by the server's reset
+	ClientTimeouts             // flows ended by timeout client, client-fin or tunnel at the client's side
+	ServerTimeouts             // flows ended by timeout server, server-fin or tunnel at the server's side
+	Killed                     // flows cut by the process's stop
+	Spliced                    // bytes moved by splice
+	Count                      // how many counters there are
 )
 
 // Names of the counters, for listings.
