@@ -118,16 +118,16 @@ func addresses(cfg *config.Config) []string {
 
 func printIntroduction(out io.Writer, cfg *config.Config) {
 	web, echo, _ := strings.Cut(strings.Join(addresses(cfg), " "), " ")
-	host, port, _ := net.SplitHostPort(echo)
-	fmt.Fprintf(out, `sluice balances http://%[1]s and the echo port %[2]s over the origins a, b and c, all in this process.
-Try, in another terminal:
-  curl http://%[1]s/                                  each new connection goes to the next origin
-  curl http://%[1]s/ http://%[1]s/          one connection, so one origin, twice
-  curl -o /dev/null http://%[1]s/bytes/2000000000     2 GB through splice
-  curl http://%[1]s/rest                              that origin refuses connections for 10 s: the others take over
-  nc %[3]s %[4]s                                         type; it echoes. Ctrl-D ends your half, the echo still arrives
-  kill -INT %[5]d                                            or Ctrl-C here ends the demo
-The configuration is examples/demo.cfg; check one of your own with: sluice -c -V -f FILE
-
-`, web, echo, host, port, os.Getpid())
+	fmt.Fprintf(out, "sluice balances http://%s and the echo port %s over the origins a, b and c, all in this process.\n", web, echo)
+	fmt.Fprint(out, "Try, in another terminal:\n")
+	for _, hint := range [][2]string{
+		{"curl " + web, "each new connection goes to the next origin"},
+		{"curl " + web + " " + web, "one connection twice, so one origin"},
+		{"curl -o /dev/null " + web + "/bytes/2000000000", "2 GB, moved by splice"},
+		{"curl " + web + "/rest", "that origin refuses connections for 10 s: the others take over"},
+		{"nc " + strings.Replace(echo, ":", " ", 1), "what you type comes back"},
+	} {
+		fmt.Fprintf(out, "  %-52s %s\n", hint[0], hint[1])
+	}
+	fmt.Fprint(out, "Ctrl-C ends it. The configuration is examples/demo.cfg; check one of your own with: sluice -c -V -f FILE\n\n")
 }

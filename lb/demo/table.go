@@ -19,7 +19,7 @@ type table struct {
 // headingEvery is the number of lines after which the heading is printed again.
 const headingEvery = 20
 
-const heading = "time      server        state    open   total    new      to server    from server\n"
+const heading = "time      server        state     open   total    new      to server    from server\n"
 
 func newTable(out io.Writer) *table {
 	return &table{out: out, lines: headingEvery, last: make(map[string]lb.ServerSnapshot)}
@@ -43,7 +43,7 @@ func (t *table) show(now time.Time, s lb.Snapshot) {
 				t.lines = 0
 			}
 			t.lines++
-			fmt.Fprintf(t.out, "%s  %-12s  %-6s  %5d  %6d  %5s  %11s/s  %11s/s\n", now.Format("15:04:05"), name, server.State,
+			fmt.Fprintf(t.out, "%s  %-12s  %-8s  %4d  %6d  %5s  %11s/s  %11s/s\n", now.Format("15:04:05"), name, server.State,
 				server.Current, server.Total, fmt.Sprintf("+%d", server.Total-before.Total),
 				size(float64(server.BytesIn-before.BytesIn)/seconds), size(float64(server.BytesOut-before.BytesOut)/seconds))
 		}
