@@ -15,6 +15,9 @@ type Slots struct {
 	limit atomic.Int64
 	// dynamic, if it is set, gives a lower limit for the moment (minconn, slow start). It must be quick and must not block.
 	dynamic func() int64
+	// Changed, if it is set, is called whenever the number served has changed, before anybody looks for a waiter: so that an
+	// algorithm that passes over full servers knows. Set it before the server is opened. It must not block.
+	Changed func()
 }
 
 // Served is the number of slots that are claimed.
@@ -42,6 +45,7 @@ func (s *Slots) claim() bool {
 		}
 		step()
 		if s.word.CompareAndSwap(served, served+1) {
+			s.changed()
 			return true
 		}
 	}
@@ -51,4 +55,11 @@ func (s *Slots) claim() bool {
 func (s *Slots) free() {
 	step()
 	s.word.Add(^uint64(0))
+	s.changed()
+}
+
+func (s *Slots) changed() {
+	if s.Changed != nil {
+		s.Changed()
+	}
 }
