@@ -7,24 +7,25 @@
 //  2. A queued request that gets its slot later is told through [Waiter.Granted], on whatever loop freed the slot. A
 //     request that gives up calls [Backend.Cancel], which tells whether the grant had come first.
 //  3. [Backend.Redispatch] gives the slot back and admits again, passing over the server that failed.
-//  4. [Backend.Release] gives the slot back for good and hands it to whoever waits.
+//  4. [Backend.Release] gives the slot back for good; it goes to whoever waits.
+//
+// Requests for a deterministic algorithm wait at the server that their hash leads to; all others wait at the backend, where
+// any eligible server may take them. Slots and queues are lb/queue's, and so is the proof that nobody is stranded.
 //
 // # Concurrency
 //
-// Every method may be called from every loop. Slots are claimed by compare-and-swap on [Server.served] against the limit,
-// so a server never has more flows than its maxconn. The queues are plain FIFOs under Backend.mu; Backend.waiting counts
-// what is in them. No waiter is stranded: a request is published in its queue and then looks for a free slot; a release
-// frees its slot and then looks for a waiter; Go's atomics are sequentially consistent, so one of the two sees the other.
-// (The queue room, lb/queue, will take the place of queue.go.)
+// Every method may be called from every loop. Backend.mu orders changes of the servers' states: weight, maintenance, limit;
+// what flows look at is atomic. A request belongs to its flow's loop, and while it waits to lb/queue.
 package backend
 
 import (
 	"fmt"
 	"sync"
-	"sync/atomic"
+	"time"
 
 	"github.com/sluice-lb/sluice/lb/balance"
 	"github.com/sluice-lb/sluice/lb/config"
+	"github.com/sluice-lb/sluice/lb/queue"
 	"github.com/sluice-lb/sluice/lb/stats"
 )
 
@@ -33,20 +34,19 @@ type Backend struct {
 	Name    string
 	Servers []*Server
 	Stats   *stats.Counters
-	Flows   stats.Gauge // flows that have this backend, waiting or served
+	Flows   stats.Gauge      // flows that have this backend, waiting or served
+	Waited  *stats.Histogram // microseconds that granted flows waited
 
-	fullConn     int64
-	keyFunction  func(*Request) uint32
-	active       group
-	backup       group
-	allBackups   bool
-	waits        bool // the algorithm binds a flow to its server: it waits there
-	waiting      atomic.Int64
-	highestQueue atomic.Int64
+	pool       *queue.Pool
+	fullConn   int64
+	dynamic    bool // some server's limit follows the backend's load
+	key        func(*Request) uint32
+	active     group
+	backup     group
+	allBackups bool
+	bound      bool // the algorithm binds a flow to its server: it waits there
 
-	mu       sync.Mutex
-	queue    fifo   // of requests that any server may take; guarded by mu, as are the servers' queues
-	sequence uint64 // of the last request that was queued; guarded by mu
+	mu sync.Mutex // orders changes of state
 }
 
 // group is the active servers or the backup servers, each with an algorithm of its own: the manual uses backups only when
@@ -62,28 +62,33 @@ func New(p *config.Proxy, fullConn, loops int) (*Backend, error) {
 	b := &Backend{
 		Name:       p.Name,
 		Stats:      stats.New(loops),
+		Waited:     stats.NewHistogram(loops),
+		pool:       queue.NewPool(loops),
 		fullConn:   int64(fullConn),
 		allBackups: p.Options.AllBackups,
+		key:        keyFunction(p),
 	}
-	for i, s := range p.Servers {
-		server := newServer(b, s, i, loops)
-		b.Servers = append(b.Servers, server)
+	for i, c := range p.Servers {
+		s := newServer(b, c, i, loops)
+		b.Servers = append(b.Servers, s)
 		into := &b.active
-		if s.Backup {
+		if c.Backup {
 			into = &b.backup
 		}
-		server.group, server.index = into, len(into.servers)
-		into.servers = append(into.servers, server)
+		s.group, s.index = into, len(into.servers)
+		into.servers = append(into.servers, s)
+		b.dynamic = b.dynamic || s.hasDynamicLimit()
 	}
 	for _, g := range []*group{&b.active, &b.backup} {
 		if err := g.build(p); err != nil {
 			return nil, fmt.Errorf("backend '%s': %w", p.Name, err)
 		}
 	}
-	if b.active.algorithm != nil {
-		b.waits = b.active.algorithm.Waits()
+	for _, s := range b.Servers {
+		s.slots.Changed = s.changed
 	}
-	b.keyFunction = keyFunction(p)
+	b.bound = b.active.algorithm != nil && b.active.algorithm.Waits()
+	b.refresh()
 	return b, nil
 }
 
@@ -98,17 +103,6 @@ func (g *group) build(p *config.Proxy) error {
 	var err error
 	g.algorithm, err = balance.New(algorithmOptions(p), members, load(g.servers))
 	return err
-}
-
-func algorithmOptions(p *config.Proxy) balance.Options {
-	return balance.Options{
-		Kind:          kinds[p.Balance.Algorithm],
-		Draws:         p.Balance.Draws,
-		Method:        methods[p.HashType.Method],
-		Function:      functions[p.HashType.Function],
-		Avalanche:     p.HashType.Avalanche,
-		BalanceFactor: p.HashBalanceFactor,
-	}
 }
 
 func (g *group) usable() bool { return g.algorithm != nil && g.algorithm.Usable() > 0 }
@@ -133,29 +127,57 @@ func (b *Backend) eligible() (g *group, single *Server) {
 	return nil, nil
 }
 
-// mayServe is the one predicate of eligibility: s may be given a flow now, if it has room.
-func (b *Backend) mayServe(s *Server) bool {
-	if s.effectiveWeight() == 0 {
-		return false
-	}
+// refresh opens the servers that may be given flows now, and closes the others: those that wait for a closed one alone are
+// sent back. Called under mu after any change of state.
+func (b *Backend) refresh() {
 	g, single := b.eligible()
-	return s.group == g && (single == nil || single == s)
+	for _, s := range b.Servers {
+		if s.effectiveWeight() == 0 || s.group != g || single != nil && s != single {
+			s.slots.Close(anyLoop)
+		}
+	}
+	for _, s := range b.Servers {
+		if s.effectiveWeight() > 0 && s.group == g && (single == nil || s == single) {
+			s.slots.Open(anyLoop)
+		}
+	}
 }
+
+// anyLoop is the shard of counters that operators' changes use.
+const anyLoop = 0
 
 // Usable tells whether any server can be chosen.
 func (b *Backend) Usable() bool { g, _ := b.eligible(); return g != nil }
 
-// Queued is the number of requests that wait, at the backend and at its servers.
-func (b *Backend) Queued() int { return int(b.waiting.Load()) }
+// Queued is the number of requests that wait for any server.
+func (b *Backend) Queued() int { return b.pool.Waiting() }
 
-// HighestQueue is the highest number of requests that waited at once.
-func (b *Backend) HighestQueue() int { return int(b.highestQueue.Load()) }
+// HighestQueue is the highest number of requests that waited for any server at once.
+func (b *Backend) HighestQueue() int { return b.pool.Highest() }
+
+// QueueCounts is what the queue for any server has counted.
+func (b *Backend) QueueCounts() queue.Counts { return b.pool.Counts() }
+
+// WithoutRecheck leaves out the look after queueing. For experiments only: waiters are then stranded. Call it before the
+// backend is used.
+func (b *Backend) WithoutRecheck() { b.pool.NoRecheck = true }
 
 // load lets an algorithm look at the servers of its group.
 type load []*Server
 
-func (l load) Served(i int) int { return int(l[i].served.Load()) + int(l[i].queued.Load()) }
-func (l load) Full(i int) bool  { return l[i].full() }
+func (l load) Served(i int) int { return l[i].Served() + l[i].Queued() }
+func (l load) Full(i int) bool  { return l[i].slots.Full() }
+
+func algorithmOptions(p *config.Proxy) balance.Options {
+	return balance.Options{
+		Kind:          kinds[p.Balance.Algorithm],
+		Draws:         p.Balance.Draws,
+		Method:        methods[p.HashType.Method],
+		Function:      functions[p.HashType.Function],
+		Avalanche:     p.HashType.Avalanche,
+		BalanceFactor: p.HashBalanceFactor,
+	}
+}
 
 var kinds = [...]balance.Kind{
 	config.RoundRobin: balance.RoundRobin, config.StaticRR: balance.StaticRR, config.LeastConn: balance.LeastConn,
@@ -170,3 +192,8 @@ var functions = [...]balance.Function{
 	config.SDBM: balance.SDBM, config.DJB2: balance.DJB2, config.WT6: balance.WT6, config.CRC32: balance.CRC32,
 	config.XXHash: balance.XXHash, config.NoHash: balance.None,
 }
+
+// microseconds since the process began, for slow start; a variable so that tests can have their own clock.
+var clock = func() time.Duration { return time.Since(began) }
+
+var began = time.Now()

@@ -2,37 +2,42 @@ package backend
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/sluice-lb/sluice/lb/config"
+	"github.com/sluice-lb/sluice/lb/queue"
 	"github.com/sluice-lb/sluice/lb/stats"
 )
 
 // Waiter is told what became of its queued request.
 type Waiter interface {
 	// Granted says that the request has left the queue: with a server, whose slot it holds; without one, it was sent back
-	// because its server went out of service, and is to ask again. It is called on any goroutine, under a lock: it must
-	// only pass the word on.
+	// because its server went out of service, and is to ask again. It is called on any goroutine, and must only pass the
+	// word on.
 	Granted()
 }
 
 // Request is a flow's wish for a server. It is embedded in the flow. Between Admit and its outcome the backend owns it.
 type Request struct {
 	Waiter Waiter
-	Source netip.Addr // the client's, for hashes
-	Port   uint16     // the client's port, for hashes
-	Loop   int        // the flow's loop, for counters
+	Source netip.Addr    // the client's, for hashes
+	Port   uint16        // the client's port, for hashes
+	Loop   int           // the flow's loop: its stripe of the queue, its shard of the counters
+	Now    time.Duration // of the call, on any clock that all loops share: places it in the queue
+
+	// Class and Offset (milliseconds) place the request before or behind others in the queue.
+	Class  int
+	Offset int64
 
 	Server      *Server // holds a slot there; nil: none
-	QueueAhead  int     // requests that were waiting at the backend when this one was queued
+	Queued      bool    // it had to wait
+	QueueAhead  int     // requests that were granted at the backend while it waited
 	ServerAhead int     // the same at its server
-	WasQueued   bool
 
-	avoid *Server // the server that has just failed
-
-	// Guarded by the backend's mu while the request waits.
-	next, prev *Request
-	at         *fifo
-	sequence   uint64
+	avoid  *Server // the server that has just failed
+	waiter queue.Waiter
+	bound  *Server // at which it waits; nil: at the backend
+	before uint64  // grants at the place where it waits, before it did
 }
 
 // Outcome of an admission.
@@ -40,16 +45,18 @@ type Outcome uint8
 
 // The outcomes.
 const (
-	Granted   Outcome = iota // Request.Server has a slot for it
-	Waiting                  // queued: Waiter.Granted will be called, unless Cancel comes first
-	NoServer                 // no server is usable
-	QueueFull                // the queues that it may wait in are full
+	Granted  Outcome = iota // Request.Server has a slot for it
+	Waiting                 // queued: Waiter.Granted will be called, unless Cancel comes first
+	NoServer                // no server is usable
 )
 
 // Admit looks for a server for r.
 func (b *Backend) Admit(r *Request) Outcome {
 	b.Flows.Add(1)
-	r.WasQueued, r.QueueAhead, r.ServerAhead, r.avoid = false, 0, 0, nil
+	if b.dynamic {
+		b.fillDynamic(r.Loop)
+	}
+	r.Queued, r.QueueAhead, r.ServerAhead, r.avoid = false, 0, 0, nil
 	return b.admit(r)
 }
 
@@ -66,8 +73,8 @@ func (b *Backend) Retry(r *Request) Outcome { return b.admit(r) }
 
 // Release ends what Admit began: the slot, if r holds one, goes to the next waiter.
 func (b *Backend) Release(r *Request) {
-	b.giveBack(r)
 	b.Flows.Add(-1)
+	b.giveBack(r)
 }
 
 func (b *Backend) giveBack(r *Request) {
@@ -76,60 +83,94 @@ func (b *Backend) giveBack(r *Request) {
 		return
 	}
 	r.Server = nil
-	s.free()
-	b.handOver(s)
+	s.Flows.Add(-1)
+	s.slots.Release(r.Loop)
 }
 
-// admit is the admission: no barging while anyone waits in the queue that r would wait in.
-func (b *Backend) admit(r *Request) Outcome {
-	g, single := b.eligible()
-	if g == nil {
-		b.Stats.Add(r.Loop, stats.NoServer, 1)
-		return NoServer
-	}
-	if b.waits || single != nil {
-		return b.admitTo(r, g, single)
-	}
-	if b.waiting.Load() == 0 || b.backendQueueEmpty() {
-		if s := b.choose(g, r); s != nil {
-			b.assign(r, s)
-			return Granted
+// fillDynamic hands out the slots that limits have gained because the backend has more flows now.
+func (b *Backend) fillDynamic(loop int) {
+	for _, s := range b.Servers {
+		if s.hasDynamicLimit() && (s.Queued() > 0 || b.Queued() > 0) {
+			s.slots.Fill(loop)
 		}
 	}
-	return b.wait(r, &b.queue)
 }
 
-// admitTo admits to the one server that r is bound to: single, or the one that its hash leads to.
-func (b *Backend) admitTo(r *Request, g *group, s *Server) Outcome {
-	if s == nil {
-		i := g.algorithm.Choose(b.key(r), r.avoidIndex(g))
-		if i < 0 {
+// admit claims a slot, or queues. Each turn ends it, but for a server that was closed while r queued at it.
+func (b *Backend) admit(r *Request) Outcome {
+	for {
+		g, single := b.eligible()
+		if g == nil {
 			b.Stats.Add(r.Loop, stats.NoServer, 1)
 			return NoServer
 		}
-		s = g.servers[i]
+		var bound *Server
+		if b.bound || single != nil {
+			if bound = single; bound == nil {
+				i := g.algorithm.Choose(b.keyOf(r), r.avoidIndex(g))
+				if i < 0 {
+					b.Stats.Add(r.Loop, stats.NoServer, 1)
+					return NoServer
+				}
+				bound = g.servers[i]
+			}
+			if bound.slots.Admit() {
+				r.assign(bound)
+				return Granted
+			}
+			if bound.maxQueue > 0 && bound.Queued() >= bound.maxQueue {
+				bound = nil // the manual: a server whose queue is full leaves its requests to the others
+			}
+		} else if s := b.choose(g, r); s != nil {
+			r.assign(s)
+			return Granted
+		}
+		switch outcome := b.wait(r, bound); outcome {
+		case queue.TryAgain:
+			return Granted
+		case queue.Waiting:
+			return Waiting
+		}
 	}
-	if s.queued.Load() == 0 && s.claim() {
-		b.assign(r, s)
-		return Granted
-	}
-	if s.queued.Load() >= s.maxQueue {
-		// The manual: a server whose queue is full gives its requests to the others.
-		return b.wait(r, &b.queue)
-	}
-	return b.wait(r, &s.queue)
 }
 
+// wait queues r at bound, or at the backend.
+func (b *Backend) wait(r *Request, bound *Server) queue.Outcome {
+	if !r.Queued {
+		b.Stats.Add(r.Loop, stats.Queued, 1)
+	}
+	r.Queued, r.bound = true, bound
+	var at *queue.Server
+	r.before = grants(b.pool.Counts())
+	if bound != nil {
+		at = bound.slots
+		r.before = grants(at.Counts())
+	}
+	r.waiter.Owner = r.owner()
+	r.waiter.Key = queue.MakeKey(r.Class, int64(r.Now/time.Microsecond), r.Offset)
+	outcome, s := b.pool.Wait(r.Loop, &r.waiter, at)
+	if outcome == queue.TryAgain {
+		r.granted(s.Data.(*Server))
+	}
+	return outcome
+}
+
+// grants is how many waiters left a queue with a slot.
+func grants(c queue.Counts) uint64 { return c.Direct + c.Requeued }
+
 // choose asks the algorithm until a chosen server's slot could be claimed. Each round that fails saw a server that filled
-// up in between; after as many as there are servers the request queues, and looks once more from there.
+// up in between, or somebody who waits; after as many as there are servers the request queues, and looks again there.
 func (b *Backend) choose(g *group, r *Request) *Server {
-	avoid := r.avoidIndex(g)
+	if b.pool.Waiting() > 0 {
+		return nil
+	}
+	avoid, key := r.avoidIndex(g), b.keyOf(r)
 	for range len(g.servers) + 1 {
-		i := g.algorithm.Choose(b.key(r), avoid)
+		i := g.algorithm.Choose(key, avoid)
 		if i < 0 {
 			return nil
 		}
-		if s := g.servers[i]; s.claim() {
+		if s := g.servers[i]; s.slots.Admit() {
 			return s
 		}
 	}
@@ -143,17 +184,58 @@ func (r *Request) avoidIndex(g *group) int {
 	return -1
 }
 
-func (b *Backend) assign(r *Request, s *Server) {
+func (r *Request) assign(s *Server) {
 	r.Server = s
-	b.Stats.Add(r.Loop, stats.Sessions, 1)
+	s.Flows.Add(1)
+	s.backend.Stats.Add(r.Loop, stats.Sessions, 1)
 	s.Stats.Add(r.Loop, stats.Sessions, 1)
 }
 
-func (b *Backend) key(r *Request) uint32 {
-	if b.keyFunction == nil {
+// granted takes the slot that a waiter got.
+func (r *Request) granted(s *Server) {
+	if r.bound != nil {
+		r.ServerAhead += ahead(grants(s.slots.Counts()), r.before)
+	} else {
+		r.QueueAhead += ahead(grants(s.backend.pool.Counts()), r.before)
+	}
+	r.assign(s)
+}
+
+// ahead is the number of grants between two counts, less the waiter's own.
+func ahead(after, before uint64) int { return max(int(after-before)-1, 0) }
+
+// owner is what lb/queue sees of a waiting request. The request belongs to the caller alone then: to be taken out of a
+// queue happens once.
+func (r *Request) owner() queue.Owner { return (*owner)(r) }
+
+type owner Request
+
+// Granted is queue.Owner's.
+func (o *owner) Granted(s *queue.Server) {
+	r := (*Request)(o)
+	r.granted(s.Data.(*Server))
+	r.Waiter.Granted()
+}
+
+// SentBack is queue.Owner's.
+func (o *owner) SentBack() { (*Request)(o).Waiter.Granted() }
+
+// Cancel takes r out of its queue: its flow gives up. False means that the grant came first: Waiter.Granted was called, or is
+// about to be, and r may hold a slot then.
+func (b *Backend) Cancel(r *Request) bool { return b.pool.Cancel(&r.waiter) }
+
+// CountWait notes how long a granted request has waited. Its loop calls it.
+func (r *Request) CountWait(d time.Duration) {
+	us := uint64(d / time.Microsecond)
+	r.Server.Waited.Add(r.Loop, us)
+	r.Server.backend.Waited.Add(r.Loop, us)
+}
+
+func (b *Backend) keyOf(r *Request) uint32 {
+	if b.key == nil {
 		return 0
 	}
-	return b.keyFunction(r)
+	return b.key(r)
 }
 
 // keyFunction gives what a hash of p reads from a request; nil for the algorithms that need no key.
@@ -161,18 +243,18 @@ func keyFunction(p *config.Proxy) func(*Request) uint32 {
 	if p.Balance.Algorithm != config.SourceHash && p.Balance.Algorithm != config.Hash {
 		return nil
 	}
-	options, balanceBy := algorithmOptions(p), p.Balance
+	options, by := algorithmOptions(p), p.Balance
 	return func(r *Request) uint32 {
 		var b [18]byte
 		n := 0
 		if source := r.Source.Unmap(); source.Is4() {
 			a := source.As4()
-			n = copy(b[:], mask(a[:], balanceBy.Mask4, 32))
+			n = copy(b[:], mask(a[:], by.Mask4, 32))
 		} else if source.Is6() {
 			a := source.As16()
-			n = copy(b[:], mask(a[:], balanceBy.Mask6, 128))
+			n = copy(b[:], mask(a[:], by.Mask6, 128))
 		}
-		if balanceBy.WithPort {
+		if by.WithPort {
 			b[n], b[n+1] = byte(r.Port>>8), byte(r.Port)
 			n += 2
 		}

@@ -1,118 +1,120 @@
 package backend
 
 import (
-	"math"
 	"sync/atomic"
+	"time"
 
 	"github.com/sluice-lb/sluice/lb/config"
+	"github.com/sluice-lb/sluice/lb/queue"
 	"github.com/sluice-lb/sluice/lb/stats"
 )
 
 // Server is one server of a backend.
 type Server struct {
-	Name  string
-	ID    int // as configured or assigned, from 1
-	Index int // in Backend.Servers
-	Stats *stats.Counters
-	Flows stats.Gauge // flows that hold a slot
+	Name   string
+	ID     int // as configured or assigned, from 1
+	Index  int // in Backend.Servers
+	Stats  *stats.Counters
+	Flows  stats.Gauge      // flows that hold a slot
+	Waited *stats.Histogram // microseconds that granted flows waited
 
-	backend  *Backend
-	group    *group
-	index    int // in its group
-	minConn  int64
-	maxQueue int64
+	backend   *Backend
+	group     *group
+	index     int // in its group
+	slots     *queue.Server
+	minConn   int64
+	maxQueue  int // 0: no limit
+	slowStart time.Duration
 
-	// Read by every choice, changed by the operator.
-	maxConn     atomic.Int64 // math.MaxInt64: no limit
+	// Changed under the backend's mu, read by every choice.
+	maxConn     atomic.Int64 // queue.Unlimited: no limit
 	weight      atomic.Int32 // 0..256
 	maintenance atomic.Bool
-
-	// Changed by every flow. served is the word on which slots are claimed.
-	_      [64]byte
-	served atomic.Int64
-	queued atomic.Int64
-	_      [64]byte
-
-	queue fifo // of requests that wait for this server alone; guarded by the backend's mu
+	rising      atomic.Int64 // when slow start began, on clock; 0: it is over
 }
 
 func newServer(b *Backend, c *config.Server, index, loops int) *Server {
 	s := &Server{
-		Name: c.Name, ID: c.ID, Index: index, Stats: stats.New(loops),
-		backend: b, minConn: int64(c.MinConn), maxQueue: math.MaxInt64,
+		Name: c.Name, ID: c.ID, Index: index, Stats: stats.New(loops), Waited: stats.NewHistogram(loops),
+		backend: b, minConn: int64(c.MinConn), maxQueue: c.MaxQueue, slowStart: c.SlowStart,
 	}
-	s.maxConn.Store(math.MaxInt64)
+	s.maxConn.Store(queue.Unlimited)
 	if c.MaxConn > 0 {
 		s.maxConn.Store(int64(c.MaxConn))
 	}
-	if c.MaxQueue > 0 {
-		s.maxQueue = int64(c.MaxQueue)
-	}
 	s.weight.Store(int32(c.Weight))
 	s.maintenance.Store(c.Disabled)
-	s.queue.server = s
+	var dynamic func() int64
+	if s.hasDynamicLimit() || s.slowStart > 0 {
+		dynamic = s.dynamicLimit
+	}
+	s.slots = b.pool.NewServer(nil, s.maxConn.Load(), dynamic)
+	s.slots.Data = s
 	return s
+}
+
+func (s *Server) changed() { s.group.algorithm.Changed(s.index) }
+
+// hasDynamicLimit tells whether the limit follows the backend's load: minconn below maxconn.
+func (s *Server) hasDynamicLimit() bool {
+	return s.minConn > 0 && s.minConn < s.maxConn.Load() && s.backend.fullConn > 0
+}
+
+// dynamicLimit is the limit for the moment. With minconn it follows the backend's flows: in proportion to them, maxconn from
+// fullconn on, never below minconn. During slow start it is cut to the share of the time that has passed, at least 1.
+func (s *Server) dynamicLimit() int64 {
+	limit := s.maxConn.Load()
+	if limit == queue.Unlimited {
+		return limit
+	}
+	if flows := s.backend.Flows.Value(); s.hasDynamicLimit() && flows < s.backend.fullConn {
+		limit = max(s.minConn, limit*flows/s.backend.fullConn)
+	}
+	if s.rising.Load() != 0 {
+		limit = max(1, limit*int64(s.risen())/100)
+	}
+	return limit
+}
+
+// risen is how far slow start has come, in percent; 100 when it is over.
+func (s *Server) risen() int {
+	began := time.Duration(s.rising.Load())
+	if began == 0 {
+		return 100
+	}
+	return int(min((clock()-began)*100/s.slowStart, 100))
 }
 
 // effectiveWeight is what the algorithm balances with: zero takes the server out.
 func (s *Server) effectiveWeight() int {
+	weight := int(s.weight.Load())
 	if s.maintenance.Load() {
 		return 0
 	}
-	return int(s.weight.Load())
-}
-
-// limit is the number of flows that the server may have now. With minconn below maxconn it follows the backend's load:
-// in proportion to its flows, maxconn from fullconn on, never below minconn.
-func (s *Server) limit() int64 {
-	most := s.maxConn.Load()
-	b := s.backend
-	if s.minConn <= 0 || s.minConn >= most || b.fullConn <= 0 || most == math.MaxInt64 {
-		return most
+	if weight > 0 {
+		weight = max(1, weight*s.risen()/100)
 	}
-	flows := b.Flows.Value()
-	if flows >= b.fullConn {
-		return most
-	}
-	return max(s.minConn, most*flows/b.fullConn)
-}
-
-func (s *Server) full() bool { return s.served.Load() >= s.limit() }
-
-// claim takes one slot if there is one.
-func (s *Server) claim() bool {
-	for {
-		n := s.served.Load()
-		if n >= s.limit() {
-			return false
-		}
-		if s.served.CompareAndSwap(n, n+1) {
-			s.Flows.Add(1)
-			s.group.algorithm.Changed(s.index)
-			return true
-		}
-	}
-}
-
-// free gives one slot back, without looking for a waiter.
-func (s *Server) free() {
-	s.served.Add(-1)
-	s.Flows.Add(-1)
-	s.group.algorithm.Changed(s.index)
+	return weight
 }
 
 // Queued is the number of requests that wait for this server alone.
-func (s *Server) Queued() int { return int(s.queued.Load()) }
+func (s *Server) Queued() int { return s.slots.Waiting() }
+
+// HighestQueue is the highest number of requests that waited for this server alone.
+func (s *Server) HighestQueue() int { return s.slots.Highest() }
+
+// QueueCounts is what the server's own queue has counted.
+func (s *Server) QueueCounts() queue.Counts { return s.slots.Counts() }
 
 // Served is the number of flows that hold a slot.
-func (s *Server) Served() int { return int(s.served.Load()) }
+func (s *Server) Served() int { return int(s.slots.Served()) }
 
 // Weight is the configured or set weight, 0 to 256.
 func (s *Server) Weight() int { return int(s.weight.Load()) }
 
 // MaxConn is the limit of flows; zero for none.
 func (s *Server) MaxConn() int {
-	if n := s.maxConn.Load(); n != math.MaxInt64 {
+	if n := s.maxConn.Load(); n != queue.Unlimited {
 		return int(n)
 	}
 	return 0
@@ -123,35 +125,62 @@ func (s *Server) InMaintenance() bool { return s.maintenance.Load() }
 
 // SetWeight changes the weight, 0 to 256, for the flows to come. At 0 only the flows that are there stay.
 func (s *Server) SetWeight(weight int) {
+	s.backend.mu.Lock()
+	defer s.backend.mu.Unlock()
 	s.weight.Store(int32(weight))
 	s.stateChanged()
 }
 
-// SetMaintenance takes the server out of service or puts it back. Requests that wait for it alone are sent back: their
-// Granted is called without a server, and they ask again.
+// SetMaintenance takes the server out of service or puts it back; requests that wait for it alone are sent back to ask
+// again. A server that comes back begins with slow start, if it has one.
 func (s *Server) SetMaintenance(out bool) {
-	s.maintenance.Store(out)
-	s.stateChanged()
-}
-
-// SetMaxConn changes the limit; zero lifts it. Flows above a lowered limit are let finish.
-func (s *Server) SetMaxConn(n int) {
-	if n <= 0 {
-		s.maxConn.Store(math.MaxInt64)
-	} else {
-		s.maxConn.Store(int64(n))
+	s.backend.mu.Lock()
+	defer s.backend.mu.Unlock()
+	if s.maintenance.Swap(out) && !out && s.slowStart > 0 {
+		s.rising.Store(max(int64(clock()), 1))
+		s.scheduleRise()
 	}
 	s.stateChanged()
 }
 
+// SetMaxConn changes the limit; zero lifts it. Waiters get the slots that are new at once; flows above a lowered limit are
+// let finish.
+func (s *Server) SetMaxConn(n int) {
+	s.backend.mu.Lock()
+	defer s.backend.mu.Unlock()
+	limit := int64(n)
+	if n <= 0 {
+		limit = queue.Unlimited
+	}
+	s.maxConn.Store(limit)
+	s.slots.SetLimit(anyLoop, limit)
+	s.changed()
+}
+
+// stateChanged tells the algorithm and the queue. Called under the backend's mu.
 func (s *Server) stateChanged() {
 	s.group.algorithm.SetWeight(s.index, s.effectiveWeight())
-	s.group.algorithm.Changed(s.index)
-	b := s.backend
-	if s.effectiveWeight() == 0 {
-		b.sendBack(s)
-	}
-	for _, x := range b.Servers { // a backup may now serve, or no longer
-		b.handOver(x)
-	}
+	s.changed()
+	s.backend.refresh()
+}
+
+// riseSteps is in how many steps slow start raises weight and limit.
+const riseSteps = 20
+
+// scheduleRise takes the next step of slow start when it is due. Called under the backend's mu.
+func (s *Server) scheduleRise() {
+	time.AfterFunc(max(s.slowStart/riseSteps, time.Millisecond), func() {
+		s.backend.mu.Lock()
+		defer s.backend.mu.Unlock()
+		if s.rising.Load() == 0 || s.maintenance.Load() {
+			s.rising.Store(0)
+			return
+		}
+		if s.risen() >= 100 {
+			s.rising.Store(0)
+		} else {
+			s.scheduleRise()
+		}
+		s.stateChanged() // opens it again, which gives waiters what the limit has gained
+	})
 }

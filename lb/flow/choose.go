@@ -25,6 +25,7 @@ func (f *Flow) choose() {
 		return
 	}
 	f.request.Source, f.request.Port = f.source.Addr(), f.source.Port()
+	f.request.Now = f.loop.Now()
 	f.admitted = true
 	f.chosen(f.backend.Admit(&f.request))
 }
@@ -34,18 +35,21 @@ func (f *Flow) chosen(outcome backend.Outcome) {
 	switch outcome {
 	case backend.Granted:
 		f.queueEnd = f.loop.Now()
+		if f.stage == queued {
+			f.request.CountWait(f.queueEnd - f.attempt)
+		}
 		f.lastServer = f.request.Server
 		f.target = f.backend.Targets[f.lastServer.Index].Load()
 		f.connect()
 	case backend.Waiting:
-		f.stage = queued
-		f.attempt = f.loop.Now()
+		if f.stage != queued { // not when it was sent back: it has waited since then
+			f.stage = queued
+			f.attempt = f.loop.Now()
+		}
 		if f.client.closing && f.clientLeft() {
 			return
 		}
 		f.rearm()
-	case backend.QueueFull:
-		f.end('S', 'Q')
 	case backend.NoServer:
 		f.end('S', 'C')
 	}

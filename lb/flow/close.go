@@ -16,6 +16,9 @@ func (f *Flow) end(cause, at byte) {
 	l := f.loop
 	l.Disarm(&f.timer)
 	f.countBytes()
+	if f.stage == queued {
+		f.queueEnd = l.Now()
+	}
 	granted := f.stage == queued && !f.backend.Cancel(&f.request)
 	// HAProxy's counts in the log line leave out the server's slot and the backend's place, which are free by then.
 	if !granted {
@@ -162,7 +165,7 @@ func (f *Flow) fill(r *tcplog.Record) {
 	}
 	r.Backend = f.backend.Name
 	r.BeConn = int(f.backend.Flows.Value())
-	if f.request.WasQueued {
+	if f.request.Queued {
 		r.BeQueue, r.SrvQueue = f.request.QueueAhead, f.request.ServerAhead
 	}
 	if s := f.lastServer; s != nil {

@@ -24,7 +24,6 @@ const (
 	LimitReached               // accepting paused because a maxconn was reached
 	RateReached                // accepting paused because rate-limit sessions was reached
 	NoServer                   // closed: no server was usable
-	QueueFull                  // closed: the queue was full
 	QueueTimeouts              // closed: timeout queue
 	Queued                     // flows that had to wait
 	ConnectRefused             // connect attempts: refused by the server's host
@@ -47,7 +46,7 @@ const (
 // Names of the counters, for listings.
 var Names = [Count]string{
 	"connections", "sessions", "bytes_in", "bytes_out", "header_malformed", "header_timeout", "header_aborted",
-	"accept_exhausted", "accept_failed", "limit_reached", "rate_reached", "no_server", "queue_full", "queue_timeouts",
+	"accept_exhausted", "accept_failed", "limit_reached", "rate_reached", "no_server", "queue_timeouts",
 	"queued", "connect_refused", "connect_unreached", "connect_timeouts", "connect_reset", "connect_local",
 	"connect_failed", "retries", "redispatches", "client_aborts", "server_aborts", "client_timeouts", "server_timeouts",
 	"killed", "spliced",

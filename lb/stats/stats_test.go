@@ -57,3 +57,19 @@ func TestGaugeLimit(t *testing.T) {
 		t.Errorf("value %d, highest %d", g.Value(), g.Highest())
 	}
 }
+
+func TestHistogram(t *testing.T) {
+	h := NewHistogram(2)
+	for i, value := range []uint64{0, 1, 2, 3, 4, 1000, 1 << 60} {
+		h.Add(i%2, value)
+	}
+	classes, count, sum := h.Sum()
+	if count != 7 || sum != 1010+1<<60 {
+		t.Errorf("count %d, sum %d", count, sum)
+	}
+	for class, want := range map[int]uint64{0: 1, 1: 1, 2: 2, 3: 1, 10: 1, Classes - 1: 1} {
+		if classes[class] != want {
+			t.Errorf("class %d has %d values, not %d", class, classes[class], want)
+		}
+	}
+}
