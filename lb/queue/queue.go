@@ -116,24 +116,24 @@ func (l *level) Waiting() int { return int(l.waiting.Load()) }
 func (l *level) Highest() int { return int(l.highest.Load()) }
 
 func (l *level) enter() {
-	step()
+	step(Store, &l.waiting)
 	n := l.waiting.Add(1)
 	for h := l.highest.Load(); n > h && !l.highest.CompareAndSwap(h, n); h = l.highest.Load() {
 	}
 }
 
 func (l *level) leave() {
-	step()
+	step(Store, &l.waiting)
 	l.waiting.Add(-1)
 }
 
 // awaited tells whether anyone waits who could be given s.
 func (s *Server) awaited() bool {
-	step()
+	step(Load, &s.level.waiting)
 	if s.level.waiting.Load() > 0 {
 		return true
 	}
-	step()
+	step(Load, &s.pool.waiting)
 	return s.pool.waiting.Load() > 0
 }
 
@@ -160,6 +160,8 @@ func (p *Pool) Wait(loop int, w *Waiter, bound *Server) (Outcome, *Server) {
 	for {
 		s := bound
 		switch {
+		case misjudges(p, bound):
+			return Waiting, nil
 		case bound == nil:
 			s = p.takeAny(loop)
 		case !bound.IsOpen():
@@ -213,8 +215,9 @@ func (w *Waiter) level() *level {
 // Release gives a slot of s back, and then looks whether somebody waits for it.
 func (s *Server) Release(loop int) {
 	for {
+		unawaited := seeded(looksFirst) && !s.awaited()
 		s.free()
-		if !s.awaited() || !s.mayTake() {
+		if unawaited || !s.awaited() || !s.mayTake() {
 			return
 		}
 		if w := s.takeBest(); w != nil {
@@ -260,7 +263,7 @@ func (s *Server) takeBest() *Waiter {
 
 // best is the stripe with the lowest head below key, or the given one.
 func (l *level) best(at *stripe, key Key) (*stripe, Key) {
-	step()
+	step(Load, &l.waiting)
 	if l.waiting.Load() == 0 {
 		return at, key
 	}
@@ -284,24 +287,27 @@ func (p *Pool) Cancel(w *Waiter) bool {
 
 // SetLimit changes the number of slots of s. Waiters are given what is new; what is above a lowered limit is let finish.
 func (s *Server) SetLimit(loop int, limit int64) {
-	step()
+	step(Store, &s.limit)
 	s.limit.Store(limit)
 	s.Fill(loop)
 }
 
 // Open lets waiters and newcomers be given s.
 func (s *Server) Open(loop int) {
-	step()
+	step(Store, &s.open)
 	s.open.Store(true)
 	s.Fill(loop)
 }
 
 // IsOpen tells whether s is open.
-func (s *Server) IsOpen() bool { step(); return s.open.Load() }
+func (s *Server) IsOpen() bool {
+	step(Load, &s.open)
+	return s.open.Load()
+}
 
 // Close keeps s from being given to anyone. Those who wait for it alone are sent back.
 func (s *Server) Close(loop int) {
-	step()
+	step(Store, &s.open)
 	s.open.Store(false)
 	for i := range s.stripes {
 		for {

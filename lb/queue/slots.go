@@ -38,12 +38,13 @@ func (s *Slots) Full() bool { return s.Served() >= s.Limit() }
 // claim takes a slot if one is free: served never passes the limit that was read before the swap.
 func (s *Slots) claim() bool {
 	for {
-		step()
+		step(Load, s.word)
 		served := s.word.Load()
+		step(Load, &s.limit)
 		if int64(served) >= s.Limit() {
 			return false
 		}
-		step()
+		step(Store, s.word)
 		if s.word.CompareAndSwap(served, served+1) {
 			s.changed()
 			return true
@@ -53,7 +54,7 @@ func (s *Slots) claim() bool {
 
 // free gives a slot back. Whoever calls it must look for a waiter afterwards.
 func (s *Slots) free() {
-	step()
+	step(Store, s.word)
 	s.word.Add(^uint64(0))
 	s.changed()
 }

@@ -14,7 +14,10 @@ type stripe struct {
 
 func (s *stripe) init() { s.head.Store(uint64(none)) }
 
-func (s *stripe) key() Key { step(); return Key(s.head.Load()) }
+func (s *stripe) key() Key {
+	step(Load, &s.head)
+	return Key(s.head.Load())
+}
 
 // push publishes w and returns how many stood before it. Called without the lock.
 func (s *stripe) push(w *Waiter) int {
@@ -75,7 +78,7 @@ func (s *stripe) publish() {
 		key = s.heap[0].Key
 	}
 	if Key(s.head.Load()) != key {
-		step()
+		step(Store, &s.head)
 		s.head.Store(uint64(key))
 	}
 }
