@@ -31,7 +31,7 @@ type Request struct {
 
 	Server      *Server // holds a slot there; nil: none
 	Queued      bool    // it had to wait
-	QueueAhead  int     // requests that were granted at the backend while it waited
+	QueueAhead  int     // its place in the backend's queue: the grants there until its own, that one included
 	ServerAhead int     // the same at its server
 
 	avoid  *Server // the server that has just failed
@@ -194,15 +194,12 @@ func (r *Request) assign(s *Server) {
 // granted takes the slot that a waiter got.
 func (r *Request) granted(s *Server) {
 	if r.bound != nil {
-		r.ServerAhead += ahead(grants(s.slots.Counts()), r.before)
+		r.ServerAhead += int(grants(s.slots.Counts()) - r.before)
 	} else {
-		r.QueueAhead += ahead(grants(s.backend.pool.Counts()), r.before)
+		r.QueueAhead += int(grants(s.backend.pool.Counts()) - r.before)
 	}
 	r.assign(s)
 }
-
-// ahead is the number of grants between two counts, less the waiter's own.
-func ahead(after, before uint64) int { return max(int(after-before)-1, 0) }
 
 // owner is what lb/queue sees of a waiting request. The request belongs to the caller alone then: to be taken out of a
 // queue happens once.

@@ -234,6 +234,9 @@ func (f *Flow) sent(to *side, n, wanted int, errno poller.Errno) (int, bool) {
 func (f *Flow) sendFailed(to *side) {
 	to.writeClosed, to.blocked = true, false
 	f.dropTowards(to)
+	if to.readClosed && to.isServer {
+		return // it had ended its side in good order, and does not care for the rest
+	}
 	f.aborted(to)
 	if !to.readClosed {
 		to.readable, to.closing = true, true
