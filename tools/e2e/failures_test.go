@@ -89,7 +89,8 @@ func TestAbruptEnds(t *testing.T) {
 		state  string
 		bytes  int64
 	}{
-		{name: "server drops at once", origin: func(harness.Stream) {}, state: "--"},
+		{name: "server drops at once", origin: func(harness.Stream) {}, state: "--",
+			client: func(t *testing.T, s harness.Stream) { harness.AwaitEnd(t, s); s.Close() }},
 		{name: "server drops without an answer", origin: word, state: "--"},
 		{name: "server resets without an answer", origin: func(s harness.Stream) { word(s); harness.Reset(s) }, state: "SD"},
 		{name: "server resets in mid-flow", origin: func(s harness.Stream) {

@@ -22,6 +22,8 @@ const (
 	CheckSpeaks Difference = "prints that a file is valid without -V"
 	// OutOfDescriptors: haproxy says so at each try, sluice once until it has recovered.
 	OutOfDescriptors Difference = "repeats that it has no descriptors left"
+	// LoggerSockets: a thread of haproxy opens its logger's socket at its first line and loses lines if it cannot.
+	LoggerSockets Difference = "loses log lines when no descriptors are left"
 )
 
 // rightExit tells whether a process that was sent SIGTERM ended as it should.

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bufio"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -71,12 +72,41 @@ func table(pid int, name string) [][]string {
 	return rows
 }
 
-// listens tells whether anything in the process's network namespace listens on a TCP port.
+// listens tells whether the process listens on a TCP port. The kernel's tables begin with the listeners (tcp_get_idx in
+// net/ipv4/tcp_ipv4.c): reading ends there, for behind them may be tens of thousands of connections in TIME_WAIT, which
+// cost the kernel seconds to print.
 func listens(pid, port int) bool {
 	suffix := fmt.Sprintf(":%04X", port)
+	var inodes []string
 	for _, name := range []string{"tcp", "tcp6"} {
-		for _, f := range table(pid, name) {
-			if len(f) > 3 && f[3] == "0A" && strings.HasSuffix(f[1], suffix) {
+		file, err := os.Open(fmt.Sprintf("/proc/%d/net/%s", pid, name))
+		if err != nil {
+			return false
+		}
+		rows := bufio.NewScanner(file)
+		rows.Buffer(make([]byte, 0, 2<<10), 2<<10) // one short read at a time
+		for rows.Scan() {
+			f := strings.Fields(rows.Text())
+			if len(f) < 10 || f[0] == "sl" {
+				continue
+			}
+			if f[3] != "0A" { // TCP_LISTEN
+				break
+			}
+			if strings.HasSuffix(f[1], suffix) {
+				inodes = append(inodes, f[9])
+			}
+		}
+		file.Close()
+	}
+	if len(inodes) == 0 {
+		return false
+	}
+	names, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	for _, name := range names {
+		target, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, name.Name()))
+		for _, inode := range inodes {
+			if target == "socket:["+inode+"]" {
 				return true
 			}
 		}
@@ -129,7 +159,7 @@ func Resident(pid int) int64 {
 	return 0
 }
 
-// Listening tells whether the kernel has a listener for socat's TCP-LISTEN:PORT,... in a process's network namespace.
+// Listening tells whether a process listens on socat's TCP-LISTEN:PORT,...
 func Listening(pid int, address string) bool {
 	_, rest, _ := strings.Cut(address, ":")
 	text, _, _ := strings.Cut(rest, ",")

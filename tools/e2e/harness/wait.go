@@ -15,6 +15,7 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 
 // WaitUntil polls a condition for at most the time given and tells whether it came true.
 func WaitUntil(limit time.Duration, holds func() bool) bool {
+	pause := time.Millisecond
 	for deadline := time.Now().Add(limit); ; {
 		if holds() {
 			return true
@@ -22,7 +23,8 @@ func WaitUntil(limit time.Duration, holds func() bool) bool {
 		if time.Now().After(deadline) {
 			return false
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(pause)
+		pause = min(2*pause, 20*time.Millisecond)
 	}
 }
 
