@@ -17,6 +17,7 @@ import (
 // Options for Open that do not come from the configuration.
 type Options struct {
 	MaxConnOverride int // connections of the process; 0: what the configuration says
+	Pipes           int // splice pipes of the process, for which descriptors are planned; 0: no bound
 }
 
 // Balancer is an assembled process: loops, listeners, frontends and backends. Its methods may be called from any goroutine;
@@ -61,7 +62,7 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 		b.process.MaxConn = int64(o.MaxConnOverride)
 	}
 	b.process.Alert = func(text string) { b.logger.Message(tcplog.Emergency, text) }
-	err := errors.Join(b.openLogs(), b.openLoops(loops), b.openBackends(loops))
+	err := errors.Join(b.openLogs(), b.openLoops(loops, o.Pipes), b.openBackends(loops))
 	if err == nil {
 		err = b.openFrontends(loops)
 	}
@@ -120,7 +121,7 @@ func flatten(err error) []error {
 	return all
 }
 
-func (b *Balancer) openLoops(loops int) error {
+func (b *Balancer) openLoops(loops, pipes int) error {
 	cpus, err := loopCPUs(b.config, loops)
 	if err != nil {
 		return err
@@ -129,7 +130,7 @@ func (b *Balancer) openLoops(loops int) error {
 	for i := range loops {
 		l, err := poller.NewLoop(poller.Options{
 			CPUs: cpus[i], MaxEvents: tune.MaxPollEvents, BufferSize: tune.BufSize, PipeSize: tune.PipeSize,
-			BusyPoll: b.config.Global.BusyPolling,
+			MaxPipes: (pipes + loops - 1) / loops, BusyPoll: b.config.Global.BusyPolling,
 		})
 		if err != nil {
 			return fmt.Errorf("cannot make loop %d: %w", i+1, err)

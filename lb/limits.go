@@ -25,10 +25,11 @@ type limits struct {
 
 // demand is what a configuration asks for, before the system was asked.
 type demand struct {
-	maxConn int // configured connections; 0: as many as fit
-	ulimitN int // configured descriptors; 0: as needed
-	fixed   int // descriptors that are open whatever the traffic is
-	splice  bool
+	maxConn  int  // configured connections; 0: as many as fit
+	ulimitN  int  // configured descriptors; 0: as needed
+	fixed    int  // descriptors that are open whatever the traffic is
+	splice   bool // an "option splice-*" asks for it; otherwise bulk is spliced as far as a few pipes go
+	noSplice bool
 }
 
 // flowDescriptors are the sockets of one flow: the client's and the server's. While a connection attempt is repeated the old
@@ -39,10 +40,16 @@ const flowDescriptors = 2
 // once it moves bulk; one that finds none goes on copying, so too few pipes cost time and never a connection.
 const flowsPerPipe = 4
 
+// sparePipes bounds the pipes where no option asks for splicing, so that they take no connections away.
+const sparePipes = 64
+
 // descriptors is the number that n connections need.
 func (d demand) descriptors(n int) (total, pipes int) {
-	if d.splice {
+	if !d.noSplice {
 		pipes = (n + flowsPerPipe - 1) / flowsPerPipe
+		if !d.splice {
+			pipes = min(pipes, sparePipes)
+		}
 	}
 	return d.fixed + flowDescriptors*n + 2*pipes, pipes
 }
@@ -50,17 +57,17 @@ func (d demand) descriptors(n int) (total, pipes int) {
 // connections is the largest number that fits into a number of descriptors, at least 1.
 func (d demand) connections(descriptors int) int {
 	room := max(descriptors-d.fixed, 0)
-	n := room / flowDescriptors
-	if d.splice {
-		n = room * flowsPerPipe / (flowDescriptors*flowsPerPipe + 2)
-		for n > 0 {
-			if total, _ := d.descriptors(n); total <= descriptors {
-				break
-			}
-			n--
+	// A flow is two descriptors and up to half of one for its share of a pipe.
+	low, high := 0, room/flowDescriptors
+	for low < high {
+		n := (low + high + 1) / 2
+		if total, _ := d.descriptors(n); total <= descriptors {
+			low = n
+		} else {
+			high = n - 1
 		}
 	}
-	return max(n, 1)
+	return max(low, 1)
 }
 
 // plan decides on the limits, given the process's hard limit of descriptors. It does not look whether they can be had.
@@ -81,7 +88,7 @@ func (d demand) plan(hard uint64) limits {
 
 // newDemand reads off a configuration what it asks for. The loops are their number; override is that of -n.
 func newDemand(cfg *config.Config, override, loops int) demand {
-	d := demand{maxConn: cfg.Global.MaxConn, ulimitN: cfg.Global.UlimitN}
+	d := demand{maxConn: cfg.Global.MaxConn, ulimitN: cfg.Global.UlimitN, noSplice: cfg.Global.NoSplice}
 	if override > 0 {
 		d.maxConn = override
 	}
@@ -94,7 +101,7 @@ func newDemand(cfg *config.Config, override, loops int) demand {
 		for _, bind := range proxy.Binds {
 			d.fixed += listenerDescriptors(bind, loops)
 		}
-		if o := proxy.Options; !cfg.Global.NoSplice && (o.SpliceAuto || o.SpliceRequest || o.SpliceResponse) {
+		if o := proxy.Options; o.SpliceAuto || o.SpliceRequest || o.SpliceResponse {
 			d.splice = true
 		}
 	}

@@ -15,14 +15,15 @@ func TestPlanLimits(t *testing.T) {
 		hard   uint64
 		want   limits
 	}{
-		{"configured", demand{maxConn: 1000, fixed: 50}, 20000, limits{MaxConn: 1000, Descriptors: 2050}},
+		{"configured", demand{maxConn: 1000, fixed: 50, noSplice: true}, 20000, limits{MaxConn: 1000, Descriptors: 2050}},
 		{"configured, splicing", demand{maxConn: 1000, fixed: 50, splice: true}, 20000, limits{MaxConn: 1000, Descriptors: 2550, Pipes: 250}},
-		{"over the limit, still as configured", demand{maxConn: 1000, fixed: 50}, 100, limits{MaxConn: 1000, Descriptors: 2050}},
-		{"derived", demand{fixed: 50}, 20000, limits{MaxConn: 9975, Descriptors: 20000, Derived: true}},
+		{"over the limit, still as configured", demand{maxConn: 1000, fixed: 50, noSplice: true}, 100, limits{MaxConn: 1000, Descriptors: 2050}},
+		{"derived", demand{fixed: 50, noSplice: true}, 20000, limits{MaxConn: 9975, Descriptors: 20000, Derived: true}},
+		{"derived, a few pipes", demand{fixed: 50}, 20000, limits{MaxConn: 9911, Descriptors: 20000, Pipes: 64, Derived: true}},
 		{"derived, splicing", demand{fixed: 50, splice: true}, 20050, limits{MaxConn: 8000, Descriptors: 20050, Pipes: 2000, Derived: true}},
-		{"derived from ulimit-n", demand{fixed: 50, ulimitN: 1050}, 20000, limits{MaxConn: 500, Descriptors: 1050, Derived: true}},
-		{"derived, no limit", demand{fixed: 50}, ^uint64(0), limits{MaxConn: (1<<20 - 50) / 2, Descriptors: 1 << 20, Derived: true}},
-		{"no room at all", demand{fixed: 50}, 10, limits{MaxConn: 1, Descriptors: 52, Derived: true}},
+		{"derived from ulimit-n", demand{fixed: 50, ulimitN: 1050, noSplice: true}, 20000, limits{MaxConn: 500, Descriptors: 1050, Derived: true}},
+		{"derived, no limit", demand{fixed: 50, noSplice: true}, ^uint64(0), limits{MaxConn: (1<<20 - 50) / 2, Descriptors: 1 << 20, Derived: true}},
+		{"no room at all", demand{fixed: 50, noSplice: true}, 10, limits{MaxConn: 1, Descriptors: 52, Derived: true}},
 	} {
 		if got := test.demand.plan(test.hard); got != test.want {
 			t.Errorf("%s: %+v, want %+v", test.name, got, test.want)
@@ -33,7 +34,7 @@ func TestPlanLimits(t *testing.T) {
 // The number of connections that fit is the largest, for every number of descriptors.
 func TestConnectionsFit(t *testing.T) {
 	for _, splice := range []bool{false, true} {
-		d := demand{fixed: 7, splice: splice}
+		d := demand{fixed: 7, splice: splice, noSplice: !splice}
 		for room := 20; room < 2000; room++ {
 			n := d.connections(room)
 			fits, _ := d.descriptors(n)
@@ -76,13 +77,13 @@ func TestApplyLimits(t *testing.T) {
 		want       syscall.Rlimit
 		complaints []string // what the error says; none: no error
 	}{
-		{"enough", demand{maxConn: 100, fixed: 50}, 1024, 4096, 0, syscall.Rlimit{Cur: 1024, Max: 4096}, nil},
-		{"soft raised", demand{maxConn: 1000, fixed: 50}, 1024, 4096, 0, syscall.Rlimit{Cur: 2050, Max: 4096}, nil},
-		{"hard raised", demand{maxConn: 10000, fixed: 50}, 1024, 4096, 1 << 20, syscall.Rlimit{Cur: 20050, Max: 20050}, nil},
-		{"too low", demand{maxConn: 10000, fixed: 50}, 1024, 4096, 0, syscall.Rlimit{Cur: 4096, Max: 4096}, []string{"maxconn 10000", "20050", "limit is 4096", "lower maxconn to 2023"}},
-		{"ulimit-n", demand{maxConn: 100, fixed: 50, ulimitN: 500}, 1024, 4096, 0, syscall.Rlimit{Cur: 500, Max: 4096}, nil},
-		{"ulimit-n refused", demand{maxConn: 100, fixed: 50, ulimitN: 5000}, 1024, 4096, 0, syscall.Rlimit{Cur: 4096, Max: 4096}, []string{"5000", "4096"}},
-		{"ulimit-n too low", demand{maxConn: 1000, fixed: 50, ulimitN: 500}, 1024, 4096, 0, syscall.Rlimit{Cur: 500, Max: 4096}, []string{"'ulimit-n' 500", "maxconn 1000", "2050", "lower maxconn to 225"}},
+		{"enough", demand{maxConn: 100, fixed: 50, noSplice: true}, 1024, 4096, 0, syscall.Rlimit{Cur: 1024, Max: 4096}, nil},
+		{"soft raised", demand{maxConn: 1000, fixed: 50, noSplice: true}, 1024, 4096, 0, syscall.Rlimit{Cur: 2050, Max: 4096}, nil},
+		{"hard raised", demand{maxConn: 10000, fixed: 50, noSplice: true}, 1024, 4096, 1 << 20, syscall.Rlimit{Cur: 20050, Max: 20050}, nil},
+		{"too low", demand{maxConn: 10000, fixed: 50, noSplice: true}, 1024, 4096, 0, syscall.Rlimit{Cur: 4096, Max: 4096}, []string{"maxconn 10000", "20050", "limit is 4096", "lower maxconn to 2023"}},
+		{"ulimit-n", demand{maxConn: 100, fixed: 50, ulimitN: 500, noSplice: true}, 1024, 4096, 0, syscall.Rlimit{Cur: 500, Max: 4096}, nil},
+		{"ulimit-n refused", demand{maxConn: 100, fixed: 50, ulimitN: 5000, noSplice: true}, 1024, 4096, 0, syscall.Rlimit{Cur: 4096, Max: 4096}, []string{"5000", "4096"}},
+		{"ulimit-n too low", demand{maxConn: 1000, fixed: 50, ulimitN: 500, noSplice: true}, 1024, 4096, 0, syscall.Rlimit{Cur: 500, Max: 4096}, []string{"'ulimit-n' 500", "maxconn 1000", "2050", "lower maxconn to 225"}},
 	} {
 		k := kernelLimit{now: syscall.Rlimit{Cur: test.cur, Max: test.hard}, ceiling: test.ceiling}
 		_, err := applyLimits(test.demand, k.system())

@@ -204,7 +204,7 @@ func (p *process) prepare(cfg *config.Config) (o opened, err error) {
 	if o.null, err = openNull(); err != nil {
 		return o, err
 	}
-	if o.balancer, err = Open(cfg, Options{MaxConnOverride: planned.MaxConn}); err != nil {
+	if o.balancer, err = Open(cfg, Options{MaxConnOverride: planned.MaxConn, Pipes: planned.Pipes}); err != nil {
 		return o, err
 	}
 	if path := p.pidPath(cfg); path != "" {

@@ -31,6 +31,7 @@ type Options struct {
 	MaxEvents  int   // events taken per turn; 0: 200
 	BufferSize int   // bytes read at once; 0: 65536
 	PipeSize   int   // bytes a splice pipe is asked to hold; 0: the kernel's default (65536)
+	MaxPipes   int   // splice pipes open at once; 0: no bound but the descriptors
 	BusyPoll   bool  // never sleep
 }
 
@@ -41,20 +42,21 @@ type Loop struct {
 	eventFD int32
 
 	// Owned by the loop's thread.
-	slots   []slot
-	free    []int32
-	events  []unix.EpollEvent
-	again   []pending // events that handlers asked to see again
-	turn    []pending // the ones of this turn
-	wheel   wheel
-	now     time.Duration // since the process's epoch, read once a turn
-	busy    time.Duration // when the last event came
-	wall    time.Time     // the wall clock of this turn, read on demand
-	buffer  []byte
-	pipes   []*Pipe
-	held    bufferPool
-	raw     sockaddr // scratch for addresses
-	rawSize uint32
+	slots     []slot
+	free      []int32
+	events    []unix.EpollEvent
+	again     []pending // events that handlers asked to see again
+	turn      []pending // the ones of this turn
+	wheel     wheel
+	now       time.Duration // since the process's epoch, read once a turn
+	busy      time.Duration // when the last event came
+	wall      time.Time     // the wall clock of this turn, read on demand
+	buffer    []byte
+	pipes     []*Pipe // idle ones
+	openPipes int
+	held      bufferPool
+	raw       sockaddr // scratch for addresses
+	rawSize   uint32
 
 	// Shared.
 	mail    mailbox

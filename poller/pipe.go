@@ -12,17 +12,22 @@ type Pipe struct {
 // maxIdlePipes bounds a loop's pool; each idle pipe holds two descriptors.
 const maxIdlePipes = 64
 
-// Pipe takes an empty pipe, or gives nil when the process has no descriptors left for one: the caller copies instead.
+// Pipe takes an empty pipe. It gives nil when as many as Options.MaxPipes are in use, or the process has no descriptors left
+// for one: the caller copies instead.
 func (l *Loop) Pipe() *Pipe {
 	if n := len(l.pipes); n > 0 {
 		p := l.pipes[n-1]
 		l.pipes = l.pipes[:n-1]
 		return p
 	}
+	if most := l.options.MaxPipes; most > 0 && l.openPipes >= most {
+		return nil
+	}
 	var fds [2]int
 	if unix.Pipe2(fds[:], unix.O_NONBLOCK|unix.O_CLOEXEC) != nil {
 		return nil
 	}
+	l.openPipes++
 	p := &Pipe{read: int32(fds[0]), write: int32(fds[1]), size: 64 << 10}
 	if want := l.options.PipeSize; want > 0 {
 		// Refused when it is over pipe-max-size, or this user has too many pages in pipes (pipe(7)): then it stays as it is.
@@ -36,6 +41,7 @@ func (l *Loop) Pipe() *Pipe {
 // PutPipe gives p back. One that still holds bytes is closed, and they are lost: the caller has given up on them.
 func (l *Loop) PutPipe(p *Pipe) {
 	if p.held > 0 || len(l.pipes) >= maxIdlePipes {
+		l.openPipes--
 		p.close()
 		return
 	}
