@@ -34,10 +34,11 @@ type Request struct {
 	QueueAhead  int     // its place in the backend's queue: the grants there until its own, that one included
 	ServerAhead int     // the same at its server
 
-	avoid  *Server // the server that has just failed
-	waiter queue.Waiter
-	bound  *Server // at which it waits; nil: at the backend
-	before uint64  // grants at the place where it waits, before it did
+	avoid   *Server // the server that has just failed
+	waiter  queue.Waiter
+	bound   *Server  // at which it waits; nil: at the backend
+	backend *Backend // where it waits
+	before  uint64   // grants at the place where it waits, before it did
 }
 
 // Outcome of an admission.
@@ -139,7 +140,7 @@ func (b *Backend) wait(r *Request, bound *Server) queue.Outcome {
 	if !r.Queued {
 		b.Stats.Add(r.Loop, stats.Queued, 1)
 	}
-	r.Queued, r.bound = true, bound
+	r.Queued, r.backend, r.bound = true, b, bound
 	var at *queue.Server
 	r.before = grants(b.pool.Counts())
 	if bound != nil {
@@ -193,11 +194,7 @@ func (r *Request) assign(s *Server) {
 
 // granted takes the slot that a waiter got.
 func (r *Request) granted(s *Server) {
-	if r.bound != nil {
-		r.ServerAhead += int(grants(s.slots.Counts()) - r.before)
-	} else {
-		r.QueueAhead += int(grants(s.backend.pool.Counts()) - r.before)
-	}
+	r.place(0)
 	r.assign(s)
 }
 
@@ -219,7 +216,22 @@ func (o *owner) SentBack() { (*Request)(o).Waiter.Granted() }
 
 // Cancel takes r out of its queue: its flow gives up. False means that the grant came first: Waiter.Granted was called, or is
 // about to be, and r may hold a slot then.
-func (b *Backend) Cancel(r *Request) bool { return b.pool.Cancel(&r.waiter) }
+func (b *Backend) Cancel(r *Request) bool {
+	if !b.pool.Cancel(&r.waiter) {
+		return false
+	}
+	r.place(1)
+	return true
+}
+
+// place notes how far r came in the queue: the grants there since it queued, and more.
+func (r *Request) place(more int) {
+	if r.bound != nil {
+		r.ServerAhead += int(grants(r.bound.slots.Counts())-r.before) + more
+	} else {
+		r.QueueAhead += int(grants(r.backend.pool.Counts())-r.before) + more
+	}
+}
 
 // CountWait notes how long a granted request has waited. Its loop calls it.
 func (r *Request) CountWait(d time.Duration) {

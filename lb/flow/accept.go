@@ -81,11 +81,6 @@ func (a *Acceptor) Ready(poller.Events) {
 // acceptOne claims a place within every limit, accepts, and starts the flow. False: no more for now.
 func (a *Acceptor) acceptOne() bool {
 	f, b := a.bind.Frontend, a.bind
-	if f.Rate != nil && !f.Rate.Allow(a.loop.Now()) {
-		f.Stats.Add(a.loop.ID, stats.RateReached, 1)
-		a.pauseFor(100 * time.Millisecond)
-		return false
-	}
 	if !a.claim() {
 		f.Stats.Add(a.loop.ID, stats.LimitReached, 1)
 		a.loop.Pause(a.watch)
@@ -96,10 +91,19 @@ func (a *Acceptor) acceptOne() bool {
 		a.loop.Resume(a.watch)
 		return true
 	}
+	if f.Rate != nil && !f.Rate.Allow(a.loop.Now()) {
+		b.release()
+		f.Stats.Add(a.loop.ID, stats.RateReached, 1)
+		a.pauseFor(100 * time.Millisecond)
+		return false
+	}
 	var socket poller.Socket
 	peer, errno := a.loop.Accept(a.watch, &socket)
 	if errno != 0 {
-		a.unclaim()
+		a.bind.release()
+		if f.Rate != nil {
+			f.Rate.Return()
+		}
 		a.acceptFailed(errno)
 		return errno == poller.ECONNABORTED
 	}
@@ -135,9 +139,7 @@ func (a *Acceptor) room() bool {
 	return p.Flows.Value() < p.MaxConn && f.Flows.Value() < f.MaxConn && (b.MaxConn == 0 || b.Flows.Value() < b.MaxConn)
 }
 
-// unclaim gives the places back and wakes the acceptors that waited for one.
-func (a *Acceptor) unclaim() { a.bind.release() }
-
+// release gives a flow's places back and wakes the acceptors that waited for one.
 func (b *Bind) release() {
 	f, p := b.Frontend, b.Frontend.Process
 	wasFull := p.Flows.Value() >= p.MaxConn

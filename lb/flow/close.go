@@ -24,7 +24,7 @@ func (f *Flow) end(cause, at byte) {
 	if !granted {
 		f.releaseSlot()
 	}
-	if !f.logged || f.ended != (termination{'-', '-'}) && f.connected == 0 {
+	if !f.logged {
 		f.log(false)
 	}
 	f.closeSockets()
@@ -55,6 +55,9 @@ func (f *Flow) closeSockets() {
 	l := f.loop
 	f.dropTowards(&f.client)
 	f.dropTowards(&f.server)
+	if f.connected == 0 && f.client.readable && !f.client.readClosed {
+		f.discard()
+	}
 	if f.frontend.NoLinger {
 		f.client.Abort()
 	}
@@ -63,6 +66,20 @@ func (f *Flow) closeSockets() {
 	}
 	l.Close(&f.server.Socket)
 	l.Close(&f.client.Socket)
+}
+
+// discardMost bounds the reads of discard.
+const discardMost = 4
+
+// discard reads what a client has sent to a flow that never got to a server: closing a socket with unread bytes sends a
+// reset (RFC 2525, 2.17), and the client would be told of a broken connection where there is only none.
+func (f *Flow) discard() {
+	for range discardMost {
+		n, errno := f.client.Recv(f.loop.Buffer())
+		if errno != 0 || n < len(f.loop.Buffer()) {
+			return
+		}
+	}
 }
 
 // countBytes adds what was forwarded since the last time to the counters.

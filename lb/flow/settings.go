@@ -162,6 +162,16 @@ func (r *Rate) Allow(now time.Duration) bool {
 	}
 }
 
+// Return takes one event back that was allowed and did not happen.
+func (r *Rate) Return() {
+	for {
+		w := r.word.Load()
+		if uint32(w) == 0 || r.word.CompareAndSwap(w, w-1) {
+			return
+		}
+	}
+}
+
 // NewFrontend adds a frontend to the process. The caller fills in the rest before the loops run.
 func NewFrontend(p *Process, name string, loops int) *Frontend {
 	f := &Frontend{Name: name, Process: p, Stats: stats.New(loops)}
