@@ -80,8 +80,8 @@ func (a Addr) encode(raw *sockaddr) (uint32, Errno) {
 	}
 }
 
-// decode reads an address of length bytes that the kernel wrote to raw. IPv4-mapped IPv6 addresses come out as IPv4, as a
-// client of a v4v6 listener expects to be seen.
+// decode reads an address of length bytes that the kernel wrote to raw. An IPv4 client of an IPv6 listener has an
+// IPv4-mapped address, and keeps it: logs and PROXY headers show it so, as with HAProxy.
 func decode(raw *sockaddr, length uint32) Addr {
 	switch raw.Addr.Family {
 	case unix.AF_INET:
@@ -89,8 +89,8 @@ func decode(raw *sockaddr, length uint32) Addr {
 		return IP(netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), swap(sa.Port)))
 	case unix.AF_INET6:
 		sa := (*unix.RawSockaddrInet6)(rawPointer(raw))
-		ip := netip.AddrFrom16(sa.Addr).Unmap()
-		if sa.Scope_id != 0 && ip.Is6() {
+		ip := netip.AddrFrom16(sa.Addr)
+		if sa.Scope_id != 0 && !ip.Is4In6() {
 			ip = ip.WithZone(strconv.Itoa(int(sa.Scope_id)))
 		}
 		return IP(netip.AddrPortFrom(ip, swap(sa.Port)))

@@ -149,6 +149,13 @@ const anyLoop = 0
 // Usable tells whether any server can be chosen.
 func (b *Backend) Usable() bool { g, _ := b.eligible(); return g != nil }
 
+// Movable tells whether a request may go to another server when its own does not answer: the algorithm does not bind it,
+// and there is another.
+func (b *Backend) Movable() bool {
+	g, single := b.eligible()
+	return g != nil && single == nil && !b.bound && g.algorithm.Usable() > 1
+}
+
 // Queued is the number of requests that wait for any server.
 func (b *Backend) Queued() int { return b.pool.Waiting() }
 

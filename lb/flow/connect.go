@@ -199,9 +199,13 @@ func (f *Flow) connectGivesUp() {
 	}
 }
 
-// redispatchNow tells whether the retry just counted may go to another server: "option redispatch N", N counting from
-// the first retry, or from the last one back when it is negative.
+// redispatchNow tells whether the retry just counted may go to another server. With "option redispatch" a flow that is not
+// bound to its server goes at once, as with HAProxy; one that is goes at every N-th retry, N counting from the first one,
+// or from the last one back when it is negative.
 func (f *Flow) redispatchNow() bool {
+	if f.backend.RedispatchEvery != 0 && f.backend.Movable() {
+		return true
+	}
 	switch n := f.backend.RedispatchEvery; {
 	case n > 0:
 		return int(f.retries)%n == 0

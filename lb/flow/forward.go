@@ -77,10 +77,22 @@ func (f *Flow) forward(from, to *side) {
 	}
 	if from.readClosed && !to.writeClosed && !f.owing(from, to) && !f.finished(to, from) {
 		// The reverse direction goes on: half-close. When it is finished too, the flow's end closes both sockets.
+		if f.noLinger(to) { // a FIN would leave the TIME_WAIT that the option is to spare
+			f.end('-', '-')
+			return
+		}
 		to.CloseWrite()
 		to.writeClosed = true
 		to.activity = f.loop.Now()
 	}
+}
+
+// noLinger tells whether "option nolinger" holds for s.
+func (f *Flow) noLinger(s *side) bool {
+	if s.isServer {
+		return f.backend.NoLinger
+	}
+	return f.frontend.NoLinger
 }
 
 func (f *Flow) move(from, to *side) {
