@@ -128,13 +128,21 @@ func (l *level) leave() {
 }
 
 // awaited tells whether anyone waits who could be given s.
-func (s *Server) awaited() bool {
-	step(Load, &s.level.waiting)
-	if s.level.waiting.Load() > 0 {
-		return true
+func (s *Server) awaited() bool { return s.level.awaited() || s.pool.awaited() }
+
+// awaited tells whether a waiter is published here. The count alone is not enough: a release that acted upon one who has been
+// counted and not yet published would find nobody, free its slot, look again, and so on until the other goes on.
+func (l *level) awaited() bool {
+	step(Load, &l.waiting)
+	if l.waiting.Load() == 0 {
+		return false
 	}
-	step(Load, &s.pool.waiting)
-	return s.pool.waiting.Load() > 0
+	for i := range l.stripes {
+		if l.stripes[i].key() != none {
+			return true
+		}
+	}
+	return false
 }
 
 // mayTake is the predicate, the only one: "a waiter may be given s now". Admission, the recheck and release all go
@@ -157,7 +165,7 @@ func (p *Pool) Wait(loop int, w *Waiter, bound *Server) (Outcome, *Server) {
 		return Waiting, nil
 	}
 	at.count(loop, lookedAgain)
-	for {
+	for round := 0; ; round++ {
 		s := bound
 		switch {
 		case misjudges(p, bound):
@@ -177,7 +185,9 @@ func (p *Pool) Wait(loop int, w *Waiter, bound *Server) (Outcome, *Server) {
 		if s == nil {
 			return Waiting, nil
 		}
-		at.count(loop, atRisk)
+		if round == 0 {
+			at.count(loop, atRisk)
+		}
 		switch best := s.takeBest(); best {
 		case nil: // everybody has been served meanwhile, w too
 			s.Release(loop)
