@@ -18,6 +18,8 @@ import (
 type Options struct {
 	MaxConnOverride int // connections of the process; 0: what the configuration says
 	Pipes           int // splice pipes of the process, for which descriptors are planned; 0: no bound
+	// Alert is told what concerns the whole process, besides the log. Any goroutine may call it; nil: the log alone.
+	Alert func(text string)
 }
 
 // Balancer is an assembled process: loops, listeners, frontends and backends. Its methods may be called from any goroutine;
@@ -61,8 +63,13 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 	if o.MaxConnOverride > 0 {
 		b.process.MaxConn = int64(o.MaxConnOverride)
 	}
-	b.process.Alert = func(text string) { b.logger.Message(tcplog.Emergency, text) }
-	err := errors.Join(b.openLogs(), b.openLoops(loops, o.Pipes), b.openBackends(loops))
+	b.process.Alert = func(text string) {
+		b.logger.Message(tcplog.Emergency, text)
+		if o.Alert != nil {
+			go o.Alert(text) // standard error may be a pipe that nobody reads
+		}
+	}
+	err := errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openLogs(), b.openLoops(loops, o.Pipes), b.openBackends(loops))
 	if err == nil {
 		err = b.openFrontends(loops)
 	}
@@ -79,7 +86,7 @@ func Check(cfg *config.Config) []config.Diagnostic {
 	b := &Balancer{config: cfg, process: &flow.Process{}, backends: make(map[string]*flow.Backend), shipper: tcplog.NewShipper(1, tcplog.ShipperOptions{})}
 	defer b.shipper.Close(0)
 	var found []config.Diagnostic
-	for _, err := range flatten(errors.Join(b.openLogs(), b.openBackends(1))) {
+	for _, err := range flatten(errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openLogs(), b.openBackends(1))) {
 		var placed *placedError
 		d := config.Diagnostic{Severity: config.Alert, Text: err.Error()}
 		if errors.As(err, &placed) {
@@ -151,6 +158,9 @@ func (b *Balancer) openBackends(loops int) error {
 		if err != nil {
 			errs = append(errs, at(p.Pos, "%w", err))
 			continue
+		}
+		if b.config.Global.Tune.NoQueueRecheck {
+			servers.WithoutRecheck()
 		}
 		fb, err := newFlowBackend(b.config, p, servers)
 		if err != nil {

@@ -204,7 +204,10 @@ func (p *process) prepare(cfg *config.Config) (o opened, err error) {
 	if o.null, err = openNull(); err != nil {
 		return o, err
 	}
-	if o.balancer, err = Open(cfg, Options{MaxConnOverride: planned.MaxConn, Pipes: planned.Pipes}); err != nil {
+	if o.balancer, err = Open(cfg, Options{
+		MaxConnOverride: planned.MaxConn, Pipes: planned.Pipes,
+		Alert: func(text string) { p.messages.say(config.Alert, "%s", text) },
+	}); err != nil {
 		return o, err
 	}
 	if path := p.pidPath(cfg); path != "" {

@@ -65,6 +65,7 @@ type Keyword struct {
 	minimum, maximum int  // words after the name; maximum < 0: any number
 	negatable        bool // "no" may precede it, and "default" too for an option
 	once             bool // a repetition is a warning, and the first stays
+	experimental     bool // refused unless expose-experimental-directives stands above it
 	strict           bool // on the wrong side of a proxy it is an alert, not a warning
 	deprecated       string
 	reason           string // why a keyword is not Acted upon; one warning for all keywords that share it

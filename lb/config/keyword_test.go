@@ -14,6 +14,11 @@ func around(place Sections, line string) string {
 	)
 	switch place {
 	case InGlobal:
+		for _, k := range Keywords() {
+			if k.experimental && strings.HasPrefix(line, k.Name) {
+				return "global\n expose-experimental-directives\n " + line + "\n"
+			}
+		}
 		return "global\n\n " + line + "\n"
 	case InDefaults:
 		return "defaults\n\n " + line + "\n" + frontend + backend

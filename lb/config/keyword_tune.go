@@ -20,6 +20,11 @@ func tuneKeywords() []Keyword {
 		{Name: "tune.idletimer", Sections: InGlobal, Syntax: "<0..65535>", Unit: "ms", Default: "1000", Summary: "Time without data after which a direction counts as idle, and goes back from splicing to copying.", Example: "tune.idletimer 500",
 			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseIdleTimer, print: span(func(t target) *time.Duration { return &t.global.Tune.IdleTimer }, time.Millisecond, time.Second).print}},
 	}
+	list = append(list,
+		Keyword{Name: "tune.queue-recheck", Sections: InGlobal, Syntax: "on | off", Default: "on", Summary: "For experiments only: with `off`, a flow that has been queued does not look again whether a server has become free, and may wait until `timeout queue` beside an idle server.", Example: "tune.queue-recheck off",
+			experimental: true, minimum: 1, maximum: 1, behaviour: behaviour{parse: parseQueueRecheck, print: printQueueRecheck}},
+		Keyword{Name: "tune.queue-yield", Sections: InGlobal, Syntax: "<number>", Unit: "steps", Default: "0", Summary: "For experiments only: one in so many of the queue's atomic steps is held up for some microseconds, chosen at random. Only builds with the tag `queuestep` can do it.", Example: "tune.queue-yield 100",
+			experimental: true, minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.global.Tune.QueueYield }, 0, math.MaxInt32, 0)})
 	for _, b := range []struct {
 		name, summary string
 		at            func(target) *int
@@ -49,6 +54,22 @@ func parseIdleTimer(s *statement) {
 		return
 	}
 	s.global.Tune.IdleTimer = d
+}
+
+func parseQueueRecheck(s *statement) {
+	word, ok := s.one(0, "on", "off")
+	if !ok {
+		return
+	}
+	if s.global.Tune.NoQueueRecheck = word == "off"; s.global.Tune.NoQueueRecheck {
+		s.warn("is off: FLOWS WILL BE STRANDED IN QUEUES BESIDE IDLE SERVERS. This is for experiments, never for service")
+	}
+}
+
+func printQueueRecheck(p *printer) {
+	if p.global.Tune.NoQueueRecheck {
+		p.write("off")
+	}
 }
 
 // idleKeywords are global keywords of HAProxy that can be left out without a change in what sluice does.

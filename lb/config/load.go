@@ -159,6 +159,10 @@ func (l *loader) keyword(line Line) {
 		s.alert("has an unexpected argument '%s'", s.text(k.maximum))
 		return
 	}
+	if k.experimental && !l.config.Global.Experimental {
+		s.alert("is experimental, and needs 'expose-experimental-directives' above it")
+		return
+	}
 	if l.repeated(&s) {
 		return
 	}

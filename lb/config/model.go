@@ -81,6 +81,10 @@ type Tune struct {
 	RecvBufClient, RecvBufServer int
 	SendBufClient, SendBufServer int
 	IdleTimer                    time.Duration // default 1s; 0: idle flows are not looked for
+
+	// For experiments with the queue.
+	NoQueueRecheck bool // flows do not look for a free server once they are queued: some are stranded
+	QueueYield     int  // one in so many of the queue's atomic steps is held up; 0: none
 }
 
 // StatsSocket is a "stats socket" line: kept in the model, opened by a later room.

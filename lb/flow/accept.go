@@ -174,13 +174,27 @@ func (a *Acceptor) acceptFailed(errno poller.Errno) {
 	case poller.Exhausted(errno):
 		f.Stats.Add(a.loop.ID, stats.AcceptExhausted, 1)
 		f.Process.exhausted(f, errno, a.loop.Now())
-		a.pauseFor(100 * time.Millisecond)
+		a.pauseFor(exhaustedPause)
 	default: // the listener itself is broken: do not spin on it
 		f.Stats.Add(a.loop.ID, stats.AcceptFailed, 1)
 		f.Process.exhausted(f, errno, a.loop.Now())
 		a.pauseFor(time.Second)
 	}
 }
+
+// exhausted pauses l's accepting for f when a socket towards a server was not to be had: every client that is taken now takes
+// away a descriptor that a waiting one needs.
+func (f *Frontend) exhausted(l *Loop, errno poller.Errno) {
+	f.Process.exhausted(f, errno, l.Now())
+	for _, a := range f.acceptors {
+		if a.loop == l && !a.stopped && !a.timer.Armed() {
+			a.pauseFor(exhaustedPause)
+		}
+	}
+}
+
+// exhaustedPause is how long accepting pauses when descriptors or memory have run out.
+const exhaustedPause = 100 * time.Millisecond
 
 // exhaustedQuiet is how long the process must have been well before a lack of descriptors is told again.
 const exhaustedQuiet = 10 * time.Second
@@ -215,6 +229,6 @@ func (a *Acceptor) resumeWatch() {
 	}
 	if errno := a.loop.Resume(a.watch); errno != 0 {
 		a.bind.Frontend.Process.exhausted(a.bind.Frontend, errno, a.loop.Now())
-		a.pauseFor(100 * time.Millisecond)
+		a.pauseFor(exhaustedPause)
 	}
 }

@@ -159,6 +159,9 @@ func (f *Flow) connectFailed(errno poller.Errno) {
 	f.dropTowards(&f.server)
 	f.cause = causeOf(errno)
 	f.countConnect(f.cause)
+	if poller.Exhausted(errno) {
+		f.frontend.exhausted(f.loop, errno)
+	}
 	if int(f.retries) >= f.backend.Retries {
 		f.connectGivesUp()
 		return

@@ -24,6 +24,8 @@ func TestAcceptLimits(t *testing.T) {
 			if c.global != "" {
 				text = strings.Replace(text, "maxconn 1000", c.global, 1)
 			}
+			// One loop: with several, each has a listening socket of its own, and only each socket's queue is in order.
+			text = strings.Replace(text, "global\n", "global\n  nbthread 1\n", 1)
 			b := harness.Start(t, text)
 			one, two := harness.DialTCP(t, addr), harness.DialTCP(t, addr)
 			exchange(t, one)

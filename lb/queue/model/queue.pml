@@ -50,6 +50,15 @@
 #ifndef SCRIPT
 #define SCRIPT NOTHING
 #endif
+#ifndef AT3
+#define AT3 POOL
+#endif
+#ifndef ROUNDS
+#define ROUNDS 1
+#endif
+#ifndef HELD3
+#define HELD3 0
+#endif
 #ifndef HELD0
 #define HELD0 0
 #endif
@@ -84,8 +93,8 @@
 #define OPENS  (SCRIPT == CLOSE || SCRIPT == OPEN || SCRIPT == CLOSE_OPEN || SCRIPT == CLOSE_AND_OPEN || SCRIPT == STAYS_CLOSED || SCRIPT == OPEN_RAISE)
 #define LIMITS (SCRIPT == RAISE || SCRIPT == LOWER || SCRIPT == LOWER_RAISE || SCRIPT == OPEN_RAISE)
 #define BEGINS_CLOSED (SCRIPT == OPEN || SCRIPT == STAYS_CLOSED || SCRIPT == OPEN_RAISE)
-#define POOLED (AT0 == POOL || (LOOPS > 1 && AT1 == POOL) || (LOOPS > 2 && AT2 == POOL) || ASKS)
-#define BINDS  (AT0 != POOL || (LOOPS > 1 && AT1 != POOL) || (LOOPS > 2 && AT2 != POOL))
+#define POOLED (AT0 == POOL || (LOOPS > 1 && AT1 == POOL) || (LOOPS > 2 && AT2 == POOL) || (LOOPS > 3 && AT3 == POOL) || ASKS)
+#define BINDS  (AT0 != POOL || (LOOPS > 1 && AT1 != POOL) || (LOOPS > 2 && AT2 != POOL) || (LOOPS > 3 && AT3 != POOL))
 #define HIGHEST(s) (s == 0 -> (LIMITS -> 2 : LIMIT) : LIMIT_B)
 
 /* What the loops share. A stripe's number is its level's times STRIPES plus its own. */
@@ -107,7 +116,7 @@ bool due[LOOPS];    /* waits, and has had no outcome */
 byte held[SERVERS]; /* slots that a flow holds or has in its mail */
 
 #define BIT(i) (1 << (i))
-#define LOWEST(set) ((set & 1) -> 0 : ((set & 2) -> 1 : ((set & 4) -> 2 : NONE)))
+#define LOWEST(set) ((set & 1) -> 0 : ((set & 2) -> 1 : ((set & 4) -> 2 : ((set & 8) -> 3 : NONE))))
 #if STRIPES == 1
 #define QUEUED(l) (heap[l])
 #elif STRIPES == 2
@@ -203,7 +212,13 @@ inline popBest(x, most) {
 	atomic {
 		got = LOWEST(heap[x]);
 		if
-		:: got != NONE && got <= most -> remove(x, got)
+		:: got != NONE && got <= most ->
+#ifdef ORDER
+			/* Nobody who was there when takeBest began is passed over for a worse one. */
+			assert(most == NONE || !((QUEUED(POOL) | QUEUED(s + 1)) & seen & (BIT(got) - 1)));
+			seen = 0;
+#endif
+			remove(x, got)
 		:: else -> got = NONE
 		fi
 	};
@@ -212,6 +227,9 @@ inline popBest(x, most) {
 
 /* Server.takeBest -> got */
 inline takeBest(s) {
+#ifdef ORDER
+	seen = QUEUED(POOL) | QUEUED(s + 1);
+#endif
 	do
 	:: atomic { at = 0; key = NONE; got = NONE };
 #if POOLED
@@ -299,6 +317,12 @@ proctype Loop(byte me; byte lev; bool holds) {
 	bool ok;
 #if LIMITS
 	byte top;
+#endif
+#if ROUNDS > 1
+	byte round = 1;
+#endif
+#ifdef ORDER
+	byte seen;
 #endif
 
 	if
@@ -428,6 +452,12 @@ closed:
 #endif
 
 done:
+#if ROUNDS > 1
+	if
+	:: atomic { round < ROUNDS -> round++; goto arrive }
+	:: round == ROUNDS
+	fi;
+#endif
 	atomic { s = 0; lev = 0 }
 }
 
@@ -467,6 +497,9 @@ proctype Administrator(bool first) {
 	bool ok;
 #if LIMITS
 	byte top;
+#endif
+#ifdef ORDER
+	byte seen;
 #endif
 
 #if SCRIPT == CLOSE || SCRIPT == CLOSE_OPEN
@@ -519,6 +552,9 @@ init {
 #if HELD1
 		word[AT1 == BOUND_B -> 1 : 0]++; held[AT1 == BOUND_B -> 1 : 0]++;
 #endif
+#if HELD3
+		word[AT3 == BOUND_B -> 1 : 0]++; held[AT3 == BOUND_B -> 1 : 0]++;
+#endif
 #if HELD2
 		word[AT2 == BOUND_B -> 1 : 0]++; held[AT2 == BOUND_B -> 1 : 0]++;
 #endif
@@ -529,6 +565,9 @@ init {
 #endif
 #if LOOPS > 2
 		run Loop(2, AT2, HELD2);
+#endif
+#if LOOPS > 3
+		run Loop(3, AT3, HELD3);
 #endif
 #if SCRIPT != NOTHING && SCRIPT != STAYS_CLOSED
 		run Administrator(true);
@@ -550,6 +589,9 @@ init {
 #endif
 #if LOOPS > 2
 		assert(!STRAY(2));
+#endif
+#if LOOPS > 3
+		assert(!STRAY(3));
 #endif
 	}
 }
