@@ -2,6 +2,7 @@ package lb
 
 import (
 	"github.com/sluice-lb/sluice/lb/config"
+	"github.com/sluice-lb/sluice/lb/queue"
 	"github.com/sluice-lb/sluice/lb/stats"
 )
 
@@ -20,6 +21,7 @@ type ProxySnapshot struct {
 	Total             uint64 // flows so far
 	BytesIn, BytesOut uint64
 	Queued            int
+	Queue             QueueSnapshot // of those who wait for any server
 	Counters          [stats.Count]uint64
 	Servers           []ServerSnapshot
 }
@@ -29,8 +31,15 @@ type ServerSnapshot struct {
 	Name              string
 	State             string // "no check", or "MAINT"
 	Current, Queued   int
+	Queue             QueueSnapshot // of those who wait for this server alone
 	Total             uint64
 	BytesIn, BytesOut uint64
+}
+
+// QueueSnapshot is what one queue has counted.
+type QueueSnapshot struct {
+	Highest int // flows that waited at once
+	queue.Counts
 }
 
 // Snapshot reads all counters.
@@ -45,6 +54,7 @@ func (b *Balancer) Snapshot() Snapshot {
 		if be != nil {
 			x.count(be.Stats)
 			x.Current, x.Queued = int(be.Flows.Value()), be.Queued()
+			x.Queue = QueueSnapshot{be.HighestQueue(), be.QueueCounts()}
 			for _, server := range be.Servers {
 				state := "no check"
 				if server.InMaintenance() {
@@ -52,6 +62,7 @@ func (b *Balancer) Snapshot() Snapshot {
 				}
 				x.Servers = append(x.Servers, ServerSnapshot{
 					Name: server.Name, State: state, Current: server.Served(), Queued: server.Queued(),
+					Queue: QueueSnapshot{server.HighestQueue(), server.QueueCounts()},
 					Total: server.Stats.Sum(stats.Sessions), BytesIn: server.Stats.Sum(stats.BytesIn), BytesOut: server.Stats.Sum(stats.BytesOut),
 				})
 			}
