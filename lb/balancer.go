@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-lb/sluice/lb/backend"
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/flow"
+	"github.com/sluice-lb/sluice/lb/stats"
 	"github.com/sluice-lb/sluice/lb/tcplog"
 	"github.com/sluice-lb/sluice/poller"
 )
@@ -18,14 +19,15 @@ import (
 type Options struct {
 	MaxConnOverride int // connections of the process; 0: what the configuration says
 	Pipes           int // splice pipes of the process, for which descriptors are planned; 0: no bound
-	// Alert is told what concerns the whole process, besides the log. Any goroutine may call it; nil: the log alone.
-	Alert func(text string)
+	// Say is told what the operator should know, besides the logs. Any goroutine may call it; nil: the logs alone.
+	Say func(severity config.Severity, text string)
 }
 
 // Balancer is an assembled process: loops, listeners, frontends and backends. Its methods may be called from any goroutine;
 // each of Start, SoftStop and Stop has an effect once.
 type Balancer struct {
 	config    *config.Config
+	say       func(config.Severity, string)
 	process   *flow.Process
 	pollers   []*poller.Loop
 	shipper   *tcplog.Shipper
@@ -33,7 +35,8 @@ type Balancer struct {
 	backends  map[string]*flow.Backend
 	frontends map[string]*flow.Frontend
 	listeners []*poller.Listener
-	acceptors [][]*flow.Acceptor // by loop
+	acceptors [][]*flow.Acceptor        // by loop
+	loggers   map[string]*tcplog.Logger // by proxy
 
 	running  sync.WaitGroup // loops
 	softStop sync.Once
@@ -49,6 +52,7 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 		loops = DefaultLoops()
 	}
 	b := &Balancer{
+		say:    o.Say,
 		config: cfg,
 		process: &flow.Process{
 			MaxConn: int64(cfg.Global.MaxConn), MaxAccept: cfg.Global.Tune.MaxAccept, NoSplice: cfg.Global.NoSplice,
@@ -57,17 +61,19 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 		shipper:   tcplog.NewShipper(loops, tcplog.ShipperOptions{}),
 		backends:  make(map[string]*flow.Backend),
 		frontends: make(map[string]*flow.Frontend),
+		loggers:   make(map[string]*tcplog.Logger),
 		acceptors: make([][]*flow.Acceptor, loops),
 		done:      make(chan struct{}),
+	}
+	if b.say == nil {
+		b.say = func(config.Severity, string) {}
 	}
 	if o.MaxConnOverride > 0 {
 		b.process.MaxConn = int64(o.MaxConnOverride)
 	}
 	b.process.Alert = func(text string) {
 		b.logger.Message(tcplog.Emergency, text)
-		if o.Alert != nil {
-			go o.Alert(text) // standard error may be a pipe that nobody reads
-		}
+		go b.say(config.Alert, text) // standard error may be a pipe that nobody reads
 	}
 	err := errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openLogs(), b.openLoops(loops, o.Pipes), b.openBackends(loops))
 	if err == nil {
@@ -83,7 +89,7 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 // Check finds what is wrong with cfg and can be found without opening a socket: names that do not resolve, log targets
 // that cannot be.
 func Check(cfg *config.Config) []config.Diagnostic {
-	b := &Balancer{config: cfg, process: &flow.Process{}, backends: make(map[string]*flow.Backend), shipper: tcplog.NewShipper(1, tcplog.ShipperOptions{})}
+	b := &Balancer{config: cfg, process: &flow.Process{}, backends: make(map[string]*flow.Backend), loggers: make(map[string]*tcplog.Logger), shipper: tcplog.NewShipper(1, tcplog.ShipperOptions{})}
 	defer b.shipper.Close(0)
 	var found []config.Diagnostic
 	for _, err := range flatten(errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openLogs(), b.openBackends(1))) {
@@ -236,15 +242,32 @@ func (b *Balancer) SoftStop() {
 					a.Stop()
 				}
 			})
-			for _, ln := range b.listeners {
-				ln.Close()
-			}
+			b.sayStopped()
 			for b.process.Flows.Value() > 0 {
 				time.Sleep(10 * time.Millisecond)
 			}
 			b.Stop()
 		}()
 	})
+}
+
+// sayStopped tells for each proxy that it takes no more connections, with what it had.
+func (b *Balancer) sayStopped() {
+	for _, p := range b.config.Proxies {
+		if p.Disabled {
+			continue
+		}
+		var fe, be uint64
+		if f := b.frontends[p.Name]; f != nil {
+			fe = f.Stats.Sum(stats.Connections)
+		}
+		if x := b.backends[p.Name]; x != nil {
+			be = x.Stats.Sum(stats.Sessions)
+		}
+		text := fmt.Sprintf("Proxy %s stopped (cumulated conns: FE: %d, BE: %d).", p.Name, fe, be)
+		b.say(config.Warning, text)
+		b.loggers[p.Name].Message(tcplog.Warning, text)
+	}
 }
 
 // flushTime bounds how long the end waits for log lines to leave.

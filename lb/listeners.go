@@ -54,10 +54,10 @@ func (b *Balancer) newFrontend(p *config.Proxy, loops int) (*flow.Frontend, erro
 	f.SpliceRequest, f.SpliceResponse = o.SpliceRequest, o.SpliceResponse
 	f.NoLinger = o.NoLinger
 	f.LogASAP, f.DontLogNull, f.DontLogNormal, f.SeparateErrors = o.LogASAP, o.DontLogNull, o.DontLogNormal, o.LogSeparateErrors
-	var err error
-	if f.Log, err = b.proxyLogger(p); err != nil || f.Log == nil {
-		return f, err
+	if f.Log = b.loggers[p.Name]; f.Log == nil {
+		return f, nil
 	}
+	var err error
 	if f.ErrorFormat = tcplog.Error; p.ErrorLogFormat != "" {
 		if f.ErrorFormat, err = tcplog.ParseFormat(p.ErrorLogFormat); err != nil {
 			return nil, at(p.Pos, "error-log-format: %w", err)

@@ -1,26 +1,27 @@
 package lb
 
 import (
+	"errors"
 	"os"
 
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/tcplog"
 )
 
-// openLogs makes the process's own logger.
+// openLogs makes the process's own logger and those of the proxies.
 func (b *Balancer) openLogs() error {
-	var err error
-	b.logger, err = b.newLogger(b.config.Global.Logs, b.config.Global.LogTag)
-	return err
-}
-
-// proxyLogger makes the logger of a proxy; nil if it has no log lines.
-func (b *Balancer) proxyLogger(p *config.Proxy) (*tcplog.Logger, error) {
-	tag := p.LogTag
-	if tag == "" {
-		tag = b.config.Global.LogTag
+	logger, err := b.newLogger(b.config.Global.Logs, b.config.Global.LogTag)
+	b.logger = logger
+	errs := []error{err}
+	for _, p := range b.config.Proxies {
+		tag := p.LogTag
+		if tag == "" {
+			tag = b.config.Global.LogTag
+		}
+		b.loggers[p.Name], err = b.newLogger(p.Logs, tag)
+		errs = append(errs, err)
 	}
-	return b.newLogger(p.Logs, tag)
+	return errors.Join(errs...)
 }
 
 func (b *Balancer) newLogger(logs []config.LogTarget, tag string) (*tcplog.Logger, error) {

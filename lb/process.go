@@ -206,7 +206,7 @@ func (p *process) prepare(cfg *config.Config) (o opened, err error) {
 	}
 	if o.balancer, err = Open(cfg, Options{
 		MaxConnOverride: planned.MaxConn, Pipes: planned.Pipes,
-		Alert: func(text string) { p.messages.say(config.Alert, "%s", text) },
+		Say: func(severity config.Severity, text string) { p.messages.say(severity, "%s", text) },
 	}); err != nil {
 		return o, err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,6 +27,7 @@ type Listener struct {
 	fd     int32
 	addr   Addr
 	shared bool // several loops may watch it: the kernel wakes only one (EPOLLEXCLUSIVE)
+	users  atomic.Int32
 }
 
 // Listen makes a listening socket on addr. A unix socket replaces an old socket of its name only when it is ready, so that
@@ -172,10 +174,24 @@ func (ln *Listener) Addr() Addr { return ln.addr }
 // FD is the descriptor, for listings and for handing it on.
 func (ln *Listener) FD() int { return int(ln.fd) }
 
-// Close closes the socket. Loops must not watch it any more. A unix socket's name stays: by now it may be another's.
+// Close closes the socket. Loops must not watch it any more. A unix socket's name stays: by now it may be another's. Closing
+// it again does nothing.
 func (ln *Listener) Close() {
-	closeFD(ln.fd)
-	ln.fd = -1
+	if ln.fd >= 0 {
+		closeFD(ln.fd)
+		ln.fd = -1
+	}
+}
+
+// Join counts one who will use the listener, before the loops run.
+func (ln *Listener) Join() { ln.users.Add(1) }
+
+// Leave is the end of a use. The last one closes the listener, on its own thread: so that as little time as possible passes
+// between its last accept and the close, in which the kernel might queue a connection only to reset it.
+func (ln *Listener) Leave() {
+	if ln.users.Add(-1) == 0 {
+		ln.Close()
+	}
 }
 
 // Acceptor is one loop's watch on a listener.

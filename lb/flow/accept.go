@@ -32,6 +32,7 @@ func NewAcceptor(l *Loop, b *Bind, ln *poller.Listener) *Acceptor {
 	a.timer.Owner = a
 	a.mail.To = a
 	b.Frontend.acceptors = append(b.Frontend.acceptors, a)
+	ln.Join()
 	return a
 }
 
@@ -43,7 +44,7 @@ func (a *Acceptor) Start() error {
 }
 
 // Stop ends accepting for good. What the kernel has already accepted for us is taken first, as far as the limits allow:
-// closing the listener would reset it. Call it on the loop's thread; the listener can be closed afterwards.
+// closing the listener would reset it. The last acceptor of a listener closes it. Call it on the loop's thread, once.
 func (a *Acceptor) Stop() {
 	for a.watch != nil && !a.paused.Load() && !a.timer.Armed() && a.acceptOne() {
 	}
@@ -52,6 +53,7 @@ func (a *Acceptor) Stop() {
 	if a.watch != nil {
 		a.loop.Pause(a.watch)
 	}
+	a.listener.Leave()
 }
 
 // defaultMaxAccept is the number of connections taken from one listener in a turn where tune.maxaccept says nothing: a
