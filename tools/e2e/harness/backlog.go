@@ -19,6 +19,10 @@ func Blackhole(t testing.TB) string {
 		t.Fatal(os.NewSyscallError("socket", err))
 	}
 	t.Cleanup(func() { syscall.Close(fd) })
+	// An earlier run's connections may linger at this port.
+	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		t.Fatal(os.NewSyscallError("setsockopt", err))
+	}
 	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		t.Fatal(os.NewSyscallError("bind", err))
 	}

@@ -10,5 +10,7 @@
 // race detector if E2E_RACE=1. E2E_BALANCER=haproxy runs the same tests against Debian's haproxy: that is how a test
 // is shown to be right. What differs on purpose is listed in differences.go and nowhere else.
 //
+// Run it with -count=1: the go command's cache of test results knows nothing of the program under test.
+//
 // Nothing waits blindly: every wait polls a condition and has a deadline.
 package harness
