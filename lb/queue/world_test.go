@@ -16,6 +16,8 @@ type world struct {
 	// lowered: servers may serve more than their limits are now, but not more than they were first, which is in limits.
 	lowered bool
 	limits  []int64
+	// settle, if it is set, delivers what was told to flows by mail.
+	settle func()
 }
 
 // state is what a flow is doing.
@@ -53,8 +55,10 @@ func (f *flow) Granted(s *Server) { step(Store, f); f.grants++; f.outcome(holdin
 func (f *flow) SentBack() { step(Store, f); f.sentBack++; f.outcome(turnedAway, nil) }
 
 // newWorld makes a pool of two stripes, with open servers of the given limits.
-func newWorld(limits ...int64) *world {
-	w := &world{pool: NewPool(2), limits: limits}
+func newWorld(limits ...int64) *world { return newWorldOf(2, limits...) }
+
+func newWorldOf(stripes int, limits ...int64) *world {
+	w := &world{pool: NewPool(stripes), limits: limits}
 	for _, limit := range limits {
 		s := w.pool.NewServer(nil, limit, nil)
 		s.Open(0)
@@ -256,6 +260,9 @@ func (w *world) drain() (order []*flow, err error) {
 			before[f] = f.state == waiting
 		}
 		w.release(held, 0)
+		if w.settle != nil {
+			w.settle()
+		}
 		for _, f := range w.flows {
 			if before[f] && f.state == holding {
 				order = append(order, f)

@@ -115,6 +115,8 @@ byte mail[LOOPS];
 bool due[LOOPS];    /* waits, and has had no outcome */
 byte held[SERVERS]; /* slots that a flow holds or has in its mail */
 
+/* The server whose slot a loop may have at first. */
+#define OWN(l) (l == BOUND_B -> 1 : 0)
 #define BIT(i) (1 << (i))
 #define LOWEST(set) ((set & 1) -> 0 : ((set & 2) -> 1 : ((set & 4) -> 2 : ((set & 8) -> 3 : NONE))))
 #if STRIPES == 1
@@ -137,24 +139,29 @@ inline remove(x, i) { heap[x] = heap[x] & ~BIT(i); head[x] = LOWEST(heap[x]) }
 
 /* Server.awaited -> ok */
 inline awaited(s) {
-#if BINDS
-	ok = waiting[s + 1] > 0;
-#endif
-#if POOLED
+#if BINDS && POOLED
 	if
-	:: ok
-	:: else -> ok = waiting[POOL] > 0
+	:: atomic { waiting[s + 1] > 0 -> ok = true }
+	:: waiting[s + 1] == 0 -> ok = waiting[POOL] > 0
 	fi
+#elif BINDS
+	ok = waiting[s + 1] > 0
+#else
+	ok = waiting[POOL] > 0
 #endif
 }
 
 /* Slots.claim -> ok */
 inline claim(s) {
 	do
-	:: n = word[s];
+	::
 #if !LIMITS
-	   atomic { if :: n >= limit[s] -> n = 0; ok = false; break :: else fi };
+	   atomic {
+	   	n = word[s];
+	   	if :: n >= limit[s] -> n = 0; ok = false; break :: else fi
+	   };
 #else
+	   n = word[s];
 	   atomic {
 	   	top = limit[s];
 	   	if :: n >= top -> n = 0; top = 0; ok = false; break :: else fi
@@ -168,7 +175,11 @@ inline claim(s) {
 #endif
 	   	assert(word[s] <= HIGHEST(s)); n = 0; break
 	   }
-	   :: atomic { word[s] != n -> n = 0 }
+	   :: atomic { word[s] != n -> n = 0;
+#if LIMITS
+	   	top = 0
+#endif
+	   }
 	   fi
 	od
 }
@@ -176,14 +187,13 @@ inline claim(s) {
 /* Server.mayTake -> ok: the predicate */
 inline mayTake(s) {
 #if OPENS
-	ok = open[s];
-#else
-	ok = true;
-#endif
 	if
-	:: ok -> claim(s)
-	:: else
+	:: open[s] -> claim(s)
+	:: atomic { !open[s] -> ok = false }
 	fi
+#else
+	claim(s)
+#endif
 }
 
 /* One look at a stripe's head, in level.best. */
@@ -251,13 +261,12 @@ inline takeBest(s) {
 }
 
 /* Owner.Granted, of the one that was taken */
-inline grant(s) { outcome(got); held[s]++; assert(mail[got] == 0); mail[got] = GRANTED(s); got = 0 }
+inline grant(s) { outcome(got); held[s]++; assert(held[s] <= HIGHEST(s)); assert(mail[got] == 0); mail[got] = GRANTED(s); got = 0 }
 
 /* Server.Release of a slot that was claimed and nobody has */
 inline release(s) {
 	do
-	:: word[s]--;
-	   ok = false;
+	:: atomic { assert(word[s] > 0); word[s]-- };
 	   awaited(s);
 	   if
 	   :: ok -> mayTake(s)
@@ -277,8 +286,7 @@ inline release(s) {
 /* Server.Fill */
 inline fill(s) {
 	do
-	:: ok = false;
-	   awaited(s);
+	:: awaited(s);
 	   if
 	   :: ok -> mayTake(s)
 	   :: else
@@ -343,14 +351,13 @@ arrive:
 		:: lev != POOL -> s = lev - 1
 		fi
 	};
-	ok = false;
 	awaited(s); /* Server.Admit */
 	if
-	:: ok -> ok = false
-	:: else -> mayTake(s)
+	:: atomic { ok -> ok = false }
+	:: atomic { !ok } -> mayTake(s)
 	fi;
 	if
-	:: atomic { ok -> ok = false; held[s]++; goto served }
+	:: atomic { ok -> ok = false; held[s]++; assert(held[s] <= HIGHEST(s)); goto served }
 	:: !ok
 	fi;
 
@@ -396,7 +403,7 @@ arrive:
 	   fi;
 	   takeBest(s);
 	   if
-	   :: atomic { got == me -> outcome(me); held[s]++; got = 0; goto served } /* TryAgain */
+	   :: atomic { got == me -> outcome(me); held[s]++; assert(held[s] <= HIGHEST(s)); got = 0; goto served } /* TryAgain */
 	   :: atomic { got != me && got != NONE -> grant(s) }
 	   :: atomic { got == NONE -> assert(!(heap[MINE] & BIT(me))); got = 0 }; release(s); goto waits
 	   fi
@@ -547,16 +554,16 @@ init {
 			head[i] = NONE
 		}
 #if HELD0
-		word[AT0 == BOUND_B -> 1 : 0]++; held[AT0 == BOUND_B -> 1 : 0]++;
+		word[OWN(AT0)]++; held[OWN(AT0)]++;
 #endif
 #if HELD1
-		word[AT1 == BOUND_B -> 1 : 0]++; held[AT1 == BOUND_B -> 1 : 0]++;
+		word[OWN(AT1)]++; held[OWN(AT1)]++;
 #endif
 #if HELD3
-		word[AT3 == BOUND_B -> 1 : 0]++; held[AT3 == BOUND_B -> 1 : 0]++;
+		word[OWN(AT3)]++; held[OWN(AT3)]++;
 #endif
 #if HELD2
-		word[AT2 == BOUND_B -> 1 : 0]++; held[AT2 == BOUND_B -> 1 : 0]++;
+		word[OWN(AT2)]++; held[OWN(AT2)]++;
 #endif
 		i = 0;
 		run Loop(0, AT0, HELD0);

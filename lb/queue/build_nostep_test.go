@@ -1,0 +1,9 @@
+//go:build !queuestep
+
+package queue
+
+import "testing"
+
+const stepped = false
+
+func yieldAtRandom(*testing.T) {}
