@@ -22,6 +22,10 @@ func (s *Socket) Recv(b []byte) (int, Errno) { return recv(s.fd, b) }
 // Send writes what the kernel takes of b, which may be less than all.
 func (s *Socket) Send(b []byte) (int, Errno) { return send(s.fd, b, 0) }
 
+// SendMore is Send for bytes behind which more will be sent, or the end, at once: the kernel may hold the last of them back
+// until then, or for 200 ms (MSG_MORE, send(2)).
+func (s *Socket) SendMore(b []byte) (int, Errno) { return send(s.fd, b, unix.MSG_MORE) }
+
 // Peek is Recv that leaves the bytes in the socket.
 func (s *Socket) Peek(b []byte) (int, Errno) { return peek(s.fd, b) }
 

@@ -86,7 +86,7 @@ func (f *Flow) connectReady(ev poller.Events) {
 	}
 	if f.target.SOCKS4.IsValid() {
 		f.stage = handshake
-		f.preface(wire.AppendSOCKS4(f.loop.header[:0], f.targetAddr(f.target).AddrPort))
+		f.preface(wire.AppendSOCKS4(f.loop.header[:0], f.targetAddr(f.target).AddrPort), false)
 		return
 	}
 	f.established()
@@ -125,10 +125,26 @@ func (f *Flow) established() {
 	f.stage = forwarding
 	f.server.activity, f.server.progress = f.connected, f.connected
 	f.client.activity = f.connected
-	switch t := f.target; t.SendProxy {
-	case 1:
-		f.preface(wire.AppendV1(f.loop.header[:0], endpoint(f.source), endpoint(f.destinationAddr())))
-	case 2:
+	if t := f.target; t.SendProxy > 0 {
+		f.sendProxy(t)
+	}
+	if f.frontend.LogASAP {
+		f.log(true)
+	}
+	// Events of the server's socket that came with the connect were noted in its readable; the client may have been
+	// readable for long.
+	if f.stage == forwarding {
+		f.forwardBoth()
+	}
+}
+
+// sendProxy sends the PROXY header. Where the client's first bytes are already there, they go out in one segment with it.
+func (f *Flow) sendProxy(t *Target) {
+	b := f.loop.header[:0]
+	from, to := endpoint(f.source), endpoint(f.destinationAddr())
+	if t.SendProxy == 1 {
+		b = wire.AppendV1(b, from, to)
+	} else {
 		o := wire.V2Options{CRC32C: t.ProxyCRC32C}
 		if c := f.carried; c != nil && t.ProxyUnique {
 			o.UniqueID = c.uniqueID
@@ -136,19 +152,23 @@ func (f *Flow) established() {
 		if c := f.carried; c != nil && t.ProxyAuthority {
 			o.Authority = c.authority
 		}
-		f.preface(wire.AppendV2(f.loop.header[:0], endpoint(f.source), endpoint(f.destinationAddr()), o))
+		b = wire.AppendV2(b, from, to, o)
 	}
-	if f.frontend.LogASAP {
-		f.log(true)
+	if !f.client.readable || f.client.spliceAfter == 0 {
+		f.preface(b, false)
+		return
 	}
-	// Events of the server's socket that came with the connect were noted in its readable; the client may have been
-	// readable for long.
-	f.forwardBoth()
+	f.preface(b, true)
+	f.forward(&f.client, &f.server)
+	if f.stage == forwarding && f.in == 0 && !f.server.writeClosed {
+		f.server.NoDelay() // nothing followed: this pushes the header out (tcp(7))
+		f.server.noDelay = true
+	}
 }
 
 // preface sends what goes before the payload. What the kernel does not take is held like payload.
-func (f *Flow) preface(b []byte) {
-	if n, ok := f.send(&f.server, b); ok && n < len(b) {
+func (f *Flow) preface(b []byte, more bool) {
+	if n, ok := f.send(&f.server, b, more); ok && n < len(b) {
 		f.server.held, f.server.sent = f.loop.Hold(b[n:]), 0
 	}
 }

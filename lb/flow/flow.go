@@ -98,7 +98,8 @@ type side struct {
 	flow *Flow
 
 	readable    bool // there may be bytes, or the end, to read
-	closing     bool // the peer's FIN or an error was reported: a short read does not mean drained
+	closing     bool // the peer's FIN or an error was reported: no further event will come for it
+	failed      bool // an error was reported: reading will meet it
 	readClosed  bool // the end was read, or the socket is broken
 	blocked     bool // it took less than it was given; Writable will say when it takes more
 	writeClosed bool // a FIN was sent, or the socket is broken
@@ -173,6 +174,7 @@ func (s *side) Ready(ev poller.Events) {
 		s.readable = true
 		if ev&(poller.PeerClosed|poller.Hangup|poller.Failed) != 0 {
 			s.closing = true
+			s.failed = s.failed || ev&poller.Failed != 0
 		}
 	}
 	if ev&poller.Writable != 0 {
@@ -233,9 +235,12 @@ func (l *Loop) Cut() { l.Post(&l.stop) }
 // Deliver is the loop's own mail: cut everything.
 func (l *Loop) Deliver(*poller.Mail) {
 	l.cut = true
-	for l.flows != nil {
-		f := l.flows
-		f.frontend.Stats.Add(l.ID, stats.Killed, 1)
-		f.end('K', f.stageLetter())
+	for f := l.flows; f != nil; {
+		next := f.next
+		if f.stage != orphaned {
+			f.frontend.Stats.Add(l.ID, stats.Killed, 1)
+			f.end('K', f.stageLetter())
+		}
+		f = next
 	}
 }

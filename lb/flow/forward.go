@@ -122,10 +122,14 @@ func (f *Flow) copy(from, to *side) {
 	if n == len(buffer) {
 		from.fullReads = min(from.fullReads+1, spliceAfter)
 	} else {
+		// A short read has drained the socket. If the peer's FIN was reported before it, everything up to the FIN has been
+		// read, and one more read would only say so.
 		from.fullReads = 0
-		from.readable = from.closing // a short read has drained the socket; behind a FIN there is still the end to read
+		from.readable = from.failed
+		from.readClosed = from.closing && !from.failed
 	}
-	sent, ok := f.send(to, buffer[:n])
+	// The end follows these bytes at once: in one segment with them, if the kernel waits for it.
+	sent, ok := f.send(to, buffer[:n], from.readClosed)
 	if ok && sent < n {
 		to.held, to.sent = f.loop.Hold(buffer[sent:n]), 0
 	}
@@ -184,7 +188,7 @@ func (f *Flow) received(from *side, n int, errno poller.Errno) bool {
 // flush sends what is held for to, or lies in the pipe towards it. True: nothing is left, more can be read.
 func (f *Flow) flush(from, to *side) bool {
 	for to.held != nil && !to.blocked {
-		n, ok := f.send(to, to.held[to.sent:])
+		n, ok := f.send(to, to.held[to.sent:], false)
 		if !ok {
 			return false
 		}
@@ -203,9 +207,13 @@ func (f *Flow) flush(from, to *side) bool {
 	return to.held == nil && (from.pipe == nil || from.pipe.Held() == 0)
 }
 
-// send gives to what it takes of b. False: to is broken.
-func (f *Flow) send(to *side, b []byte) (int, bool) {
+// send gives to what it takes of b; more will follow at once if the caller says so. False: to is broken.
+func (f *Flow) send(to *side, b []byte, more bool) (int, bool) {
 	f.beforeSend(to)
+	if more {
+		n, errno := to.SendMore(b)
+		return f.sent(to, n, len(b), errno)
+	}
 	n, errno := to.Send(b)
 	return f.sent(to, n, len(b), errno)
 }
