@@ -158,8 +158,13 @@ func (b *Bind) release() {
 	}
 }
 
+// resume wakes the acceptors that a limit has paused, a different one first each time: whoever wakes first is likely to get
+// the place, and the others' clients must not wait for ever.
 func (f *Frontend) resume() {
-	for _, a := range f.acceptors {
+	n := len(f.acceptors)
+	first := int(f.resumed.Add(1)) % max(n, 1)
+	for i := range n {
+		a := f.acceptors[(first+i)%n]
 		if a.paused.Load() && a.room() && a.paused.CompareAndSwap(true, false) {
 			a.loop.Post(&a.mail)
 		}

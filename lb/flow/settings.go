@@ -64,7 +64,8 @@ type Frontend struct {
 	NoLinger         bool
 	Binds            []*Bind
 	logCounter       atomic.Uint32
-	acceptors        []*Acceptor // complete before the loops start
+	resumed          atomic.Uint32 // turns of resume
+	acceptors        []*Acceptor   // complete before the loops start
 }
 
 // Bind is one listening address of a frontend.
