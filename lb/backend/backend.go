@@ -45,8 +45,22 @@ type Backend struct {
 	backup     group
 	allBackups bool
 	bound      bool // the algorithm binds a flow to its server: it waits there
+	clock      clock
 
 	mu sync.Mutex // orders changes of state
+}
+
+// clock is what slow start goes by. Tests have their own.
+type clock struct {
+	now   func() time.Duration               // since any fixed moment
+	after func(d time.Duration, then func()) // calls then once d has passed, on any goroutine
+}
+
+var began = time.Now()
+
+var realClock = clock{
+	now:   func() time.Duration { return time.Since(began) },
+	after: func(d time.Duration, then func()) { time.AfterFunc(d, then) },
 }
 
 // group is the active servers or the backup servers, each with an algorithm of its own: the manual uses backups only when
@@ -59,7 +73,12 @@ type group struct {
 // New builds the backend of p for the given number of loops. fullConn is the number of flows at which dynamic limits
 // reach their servers' maxconn; zero if none has one. An error names the proxy and what cannot be built.
 func New(p *config.Proxy, fullConn, loops int) (*Backend, error) {
+	return build(p, fullConn, loops, realClock)
+}
+
+func build(p *config.Proxy, fullConn, loops int, clock clock) (*Backend, error) {
 	b := &Backend{
+		clock:      clock,
 		Name:       p.Name,
 		Stats:      stats.New(loops),
 		Waited:     stats.NewHistogram(loops),
@@ -199,8 +218,3 @@ var functions = [...]balance.Function{
 	config.SDBM: balance.SDBM, config.DJB2: balance.DJB2, config.WT6: balance.WT6, config.CRC32: balance.CRC32,
 	config.XXHash: balance.XXHash, config.NoHash: balance.None,
 }
-
-// microseconds since the process began, for slow start; a variable so that tests can have their own clock.
-var clock = func() time.Duration { return time.Since(began) }
-
-var began = time.Now()

@@ -30,7 +30,7 @@ type Server struct {
 	maxConn     atomic.Int64 // queue.Unlimited: no limit
 	weight      atomic.Int32 // 0..256
 	maintenance atomic.Bool
-	rising      atomic.Int64 // when slow start began, on clock; 0: it is over
+	rising      atomic.Int64 // when slow start began, on the backend's clock; 0: it is over
 }
 
 func newServer(b *Backend, c *config.Server, index, loops int) *Server {
@@ -82,7 +82,7 @@ func (s *Server) risen() int {
 	if began == 0 {
 		return 100
 	}
-	return int(min((clock()-began)*100/s.slowStart, 100))
+	return int(min((s.backend.clock.now()-began)*100/s.slowStart, 100))
 }
 
 // effectiveWeight is what the algorithm balances with: zero takes the server out.
@@ -137,7 +137,7 @@ func (s *Server) SetMaintenance(out bool) {
 	s.backend.mu.Lock()
 	defer s.backend.mu.Unlock()
 	if s.maintenance.Swap(out) && !out && s.slowStart > 0 {
-		s.rising.Store(max(int64(clock()), 1))
+		s.rising.Store(max(int64(s.backend.clock.now()), 1))
 		s.scheduleRise()
 	}
 	s.stateChanged()
@@ -169,7 +169,7 @@ const riseSteps = 20
 
 // scheduleRise takes the next step of slow start when it is due. Called under the backend's mu.
 func (s *Server) scheduleRise() {
-	time.AfterFunc(max(s.slowStart/riseSteps, time.Millisecond), func() {
+	s.backend.clock.after(max(s.slowStart/riseSteps, time.Millisecond), func() {
 		s.backend.mu.Lock()
 		defer s.backend.mu.Unlock()
 		if s.rising.Load() == 0 || s.maintenance.Load() {
