@@ -88,11 +88,18 @@ func (b *Backend) giveBack(r *Request) {
 	s.slots.Release(r.Loop)
 }
 
-// fillDynamic hands out the slots that limits have gained because the backend has more flows now.
+// fillDynamic hands out the slots that limits have gained because the backend has more flows now, and tells the algorithm,
+// which may have passed over a server that was full.
 func (b *Backend) fillDynamic(loop int) {
 	for _, s := range b.Servers {
-		if s.hasDynamicLimit() && (s.Queued() > 0 || b.Queued() > 0) {
+		if !s.hasDynamicLimit() {
+			continue
+		}
+		if s.Queued() > 0 || b.Queued() > 0 {
 			s.slots.Fill(loop)
+		}
+		if limit := s.slots.Limit(); s.toldLimit.Swap(limit) != limit {
+			s.changed()
 		}
 	}
 }

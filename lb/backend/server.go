@@ -30,6 +30,7 @@ type Server struct {
 	maxConn     atomic.Int64 // queue.Unlimited: no limit
 	weight      atomic.Int32 // 0..256
 	maintenance atomic.Bool
+	toldLimit   atomic.Int64 // the dynamic limit of which the algorithm was last told
 	rising      atomic.Int64 // when slow start began, on the backend's clock; 0: it is over
 }
 
