@@ -78,7 +78,7 @@ func Start(t testing.TB, config string, options ...Options) *Balancer {
 	line := append(append(append([]string(nil), o.Wrap...), Subject.Path), args...)
 	b.cmd = exec.Command(line[0], line[1:]...)
 	b.cmd.Dir = b.Dir
-	b.cmd.Env = append(append(os.Environ(), "GOTRACEBACK=all", "GORACE=halt_on_error=1 exitcode=66"), o.Env...)
+	b.cmd.Env = append(append(os.Environ(), "GOTRACEBACK=all", "GORACE=halt_on_error=1 exitcode=66 atexit_sleep_ms=0"), o.Env...)
 	b.cmd.ExtraFiles = o.Files
 	// A test binary that is killed takes its children along.
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

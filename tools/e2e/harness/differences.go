@@ -24,6 +24,8 @@ const (
 	OutOfDescriptors Difference = "repeats that it has no descriptors left"
 	// LoggerSockets: a thread of haproxy opens its logger's socket at its first line and loses lines if it cannot.
 	LoggerSockets Difference = "loses log lines when no descriptors are left"
+	// FlowMemory: sluice promises an idle flow for less than 1 KiB of its own memory.
+	FlowMemory Difference = "takes more than 3 KiB for an idle flow"
 )
 
 // rightExit tells whether a process that was sent SIGTERM ended as it should.
