@@ -96,7 +96,7 @@ func build(p *config.Proxy, fullConn, loops int, clock clock) (*Backend, error) 
 		}
 		s.group, s.index = into, len(into.servers)
 		into.servers = append(into.servers, s)
-		b.dynamic = b.dynamic || s.hasDynamicLimit()
+		b.dynamic = b.dynamic || s.follows
 	}
 	for _, g := range []*group{&b.active, &b.backup} {
 		if err := g.build(p); err != nil {

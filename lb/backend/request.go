@@ -92,7 +92,7 @@ func (b *Backend) giveBack(r *Request) {
 // which may have passed over a server that was full.
 func (b *Backend) fillDynamic(loop int) {
 	for _, s := range b.Servers {
-		if !s.hasDynamicLimit() {
+		if !s.follows {
 			continue
 		}
 		if s.Queued() > 0 || b.Queued() > 0 {

@@ -23,7 +23,8 @@ type Server struct {
 	index     int // in its group
 	slots     *queue.Server
 	minConn   int64
-	maxQueue  int // 0: no limit
+	follows   bool // minconn below maxconn: the limit follows the backend's load
+	maxQueue  int  // 0: no limit
 	slowStart time.Duration
 
 	// Changed under the backend's mu, read by every choice.
@@ -45,8 +46,9 @@ func newServer(b *Backend, c *config.Server, index, loops int) *Server {
 	}
 	s.weight.Store(int32(c.Weight))
 	s.maintenance.Store(c.Disabled)
+	s.follows = s.minConn > 0 && s.minConn < s.maxConn.Load() && b.fullConn > 0
 	var dynamic func() int64
-	if s.hasDynamicLimit() || s.slowStart > 0 {
+	if s.follows || s.slowStart > 0 {
 		dynamic = s.dynamicLimit
 	}
 	s.slots = b.pool.NewServer(nil, s.maxConn.Load(), dynamic)
@@ -56,20 +58,15 @@ func newServer(b *Backend, c *config.Server, index, loops int) *Server {
 
 func (s *Server) changed() { s.group.algorithm.Changed(s.index) }
 
-// hasDynamicLimit tells whether the limit follows the backend's load: minconn below maxconn.
-func (s *Server) hasDynamicLimit() bool {
-	return s.minConn > 0 && s.minConn < s.maxConn.Load() && s.backend.fullConn > 0
-}
-
 // dynamicLimit is the limit for the moment. With minconn it follows the backend's flows: in proportion to them, maxconn from
-// fullconn on, never below minconn. During slow start it is cut to the share of the time that has passed, at least 1.
+// fullconn on, not below minconn, and never above maxconn, which may have been lowered since. During slow start it is cut to the share of the time that has passed, at least 1.
 func (s *Server) dynamicLimit() int64 {
 	limit := s.maxConn.Load()
 	if limit == queue.Unlimited {
 		return limit
 	}
-	if flows := s.backend.Flows.Value(); s.hasDynamicLimit() && flows < s.backend.fullConn {
-		limit = max(s.minConn, limit*flows/s.backend.fullConn)
+	if flows := s.backend.Flows.Value(); s.follows && flows < s.backend.fullConn {
+		limit = min(limit, max(s.minConn, limit*flows/s.backend.fullConn))
 	}
 	if s.rising.Load() != 0 {
 		limit = max(1, limit*int64(s.risen())/100)
