@@ -68,6 +68,7 @@ var realClock = clock{
 type group struct {
 	servers   []*Server
 	algorithm balance.Algorithm
+	static    bool // a server keeps the weight with which it came in: slow start does not touch it
 }
 
 // New builds the backend of p for the given number of loops. fullConn is the number of flows at which dynamic limits
@@ -115,6 +116,7 @@ func (g *group) build(p *config.Proxy) error {
 	if len(g.servers) == 0 {
 		return nil
 	}
+	g.static = isStatic(p)
 	members := make([]balance.Member, len(g.servers))
 	for i, s := range g.servers {
 		members[i] = balance.Member{ID: uint32(s.ID), Name: s.Name, Weight: s.effectiveWeight()}
@@ -203,6 +205,17 @@ func algorithmOptions(p *config.Proxy) balance.Options {
 		Avalanche:     p.HashType.Avalanche,
 		BalanceFactor: p.HashBalanceFactor,
 	}
+}
+
+// isStatic tells the algorithms that lay their servers out once; the others are dynamic, in the manual's words.
+func isStatic(p *config.Proxy) bool {
+	switch p.Balance.Algorithm {
+	case config.StaticRR:
+		return true
+	case config.SourceHash, config.Hash:
+		return p.HashType.Method == config.MapBased
+	}
+	return false
 }
 
 var kinds = [...]balance.Kind{

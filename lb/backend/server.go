@@ -89,7 +89,7 @@ func (s *Server) effectiveWeight() int {
 	if s.maintenance.Load() {
 		return 0
 	}
-	if weight > 0 {
+	if weight > 0 && !s.group.static {
 		weight = max(1, weight*s.risen()/100)
 	}
 	return weight
