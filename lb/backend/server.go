@@ -26,6 +26,7 @@ type Server struct {
 	follows   bool // minconn below maxconn: the limit follows the backend's load
 	maxQueue  int  // 0: no limit
 	slowStart time.Duration
+	stepDue   bool // slow start's next step is scheduled; guarded by the backend's mu
 
 	// Changed under the backend's mu, read by every choice.
 	maxConn     atomic.Int64 // queue.Unlimited: no limit
@@ -167,9 +168,14 @@ const riseSteps = 20
 
 // scheduleRise takes the next step of slow start when it is due. Called under the backend's mu.
 func (s *Server) scheduleRise() {
+	if s.stepDue { // the server went away and came back before its last slow start was over
+		return
+	}
+	s.stepDue = true
 	s.backend.clock.after(max(s.slowStart/riseSteps, time.Millisecond), func() {
 		s.backend.mu.Lock()
 		defer s.backend.mu.Unlock()
+		s.stepDue = false
 		if s.rising.Load() == 0 || s.maintenance.Load() {
 			s.rising.Store(0)
 			return
