@@ -440,3 +440,16 @@ func TestStressFindsMissingRecheck(t *testing.T) {
 	}
 	t.Error("nothing found")
 }
+
+// Histories without the recheck do not fit the spec.
+func TestHistoriesFindMissingRecheck(t *testing.T) {
+	yieldAtRandom(t)
+	for seed := range uint64(2000) {
+		limits := [2]int8{1, 1}
+		if r := record(seed, limits, 12, false, true); !r.fits(limits, false) {
+			t.Logf("history %d does not fit", seed)
+			return
+		}
+	}
+	t.Error("all fit")
+}
