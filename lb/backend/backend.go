@@ -103,11 +103,11 @@ func build(p *config.Proxy, fullConn, loops int, clock clock) (*Backend, error) 
 		if err := g.build(p); err != nil {
 			return nil, fmt.Errorf("backend '%s': %w", p.Name, err)
 		}
+		b.bound = b.bound || g.algorithm != nil && g.algorithm.Waits()
 	}
 	for _, s := range b.Servers {
 		s.slots.Changed = s.changed
 	}
-	b.bound = b.active.algorithm != nil && b.active.algorithm.Waits()
 	b.refresh()
 	return b, nil
 }
