@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -190,7 +191,7 @@ func TestSlowStartStaticWeight(t *testing.T) {
 		f.time.move(8 * time.Second)
 		a.SetMaxConn(0)
 		for i := range 200 {
-			f.admit("x", from("192.0."+string(rune('0'+i%10))+".1"))
+			f.admit("x", from(fmt.Sprintf("192.0.2.%d", i)))
 		}
 		if n := a.Served(); n < 70 || n > 130 {
 			t.Errorf("a got %d of 200 flows after slow start", n)
