@@ -23,7 +23,11 @@ func HashBytes(f Function, avalanche bool, data []byte) uint32 {
 	case WT6:
 		h = rotating(data)
 	case CRC32:
-		h = crc32.ChecksumIEEE(data)
+		h = ^uint32(0)
+		for _, c := range data { // crc32.ChecksumIEEE would make data escape, an allocation per flow
+			h = crc32.IEEETable[byte(h)^c] ^ h>>8
+		}
+		h = ^h
 	case XXHash:
 		h = xxh32(data)
 	default:
