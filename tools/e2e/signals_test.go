@@ -36,9 +36,7 @@ func TestSoftStop(t *testing.T) {
 	if code := b.WaitExit(); code != 0 {
 		t.Errorf("ended with code %d, want 0", code)
 	}
-	if got := logs.Count(" -- "); got != 2 {
-		t.Errorf("%d flows were logged, want 2:\n%s", got, logs.Text())
-	}
+	harness.Eventually(t, "both flows are logged", func() bool { return logs.Count(" -- ") == 2 })
 }
 
 // Without flows the soft stop ends at once.

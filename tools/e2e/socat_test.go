@@ -9,10 +9,11 @@ import (
 	"github.com/sluice-lb/sluice/tools/e2e/harness"
 )
 
-// socat runs a listening socat until the test ends. Its first argument is TCP-LISTEN:PORT and so on.
+// socat runs a listening socat until the test ends. Its first argument is TCP-LISTEN:PORT and so on. By itself it would
+// give the second direction only half a second after the first has ended.
 func socat(t *testing.T, listen, target string) {
 	t.Helper()
-	cmd := exec.Command("socat", listen, target)
+	cmd := exec.Command("socat", "-t30", listen, target)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
