@@ -338,10 +338,16 @@ func TestCounts(t *testing.T) {
 			t.Errorf("waited: %d times, %d µs, %v", count, sum, classes)
 		}
 	}
+	again := w[2]
+	f.Admit(&again.Request)
+	if again.Queued || again.QueueAhead != 0 || again.where() != "a" {
+		t.Errorf("used again: %+v", again.Request)
+	}
+	f.release(again)
 	f.counted("backend's queue", f.QueueCounts(), queue.Counts{LookedAgain: 3, Direct: 3})
 	f.counted("server's queue", f.Servers[0].QueueCounts(), queue.Counts{})
 	f.stat(stats.Queued, 3)
-	f.stat(stats.Sessions, 4)
+	f.stat(stats.Sessions, 5)
 	f.stat(stats.NoServer, 0)
 	f.quiet()
 }

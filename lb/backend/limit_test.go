@@ -106,6 +106,38 @@ func TestSetMaxConn(t *testing.T) {
 	}
 }
 
+// A flow that is bound to one server raises the other's limit as well: who waits there is served.
+func TestRisingLoadServesWaitersElsewhere(t *testing.T) {
+	f := newFarm(t, proxy(config.SourceHash, server("a", 10, minConn(1)), server("b", 0)))
+	x, y := from("192.0.2.0"), from("192.0.2.1")
+	if c := f.admit("probe", x); c.where() != "a" {
+		x, y = y, x
+		f.release(c)
+	} else {
+		f.release(c)
+	}
+	f.Servers[0].SetMaxConn(5) // at n flows n/2
+	first, second := f.admit("first", x), f.admit("second", x)
+	first.holds("a", 0)
+	second.waits("a")
+	f.admit("third", y).holds("b", 0)
+	second.waits("a")
+	f.admit("fourth", y).holds("b", 0)
+	second.holds("a", 1)
+}
+
+// A raised limit is known to the algorithm at once.
+func TestSetMaxConnIsSeenByChoice(t *testing.T) {
+	for _, a := range algorithms {
+		f := newFarm(t, a.proxy(server("a", 1)))
+		f.admit("x")
+		f.Servers[0].SetMaxConn(2)
+		if c := f.admit("y"); c.Queued {
+			t.Errorf("%s: it queued", a.name)
+		}
+	}
+}
+
 // A limit that is raised at run time does not begin to follow the load: minconn was not given.
 func TestSetMaxConnStaysFixed(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("a", 2, rising(time.Second))))
@@ -229,7 +261,7 @@ func TestSlowStartAgain(t *testing.T) {
 		t.Errorf("weight %d after half the time", w)
 	}
 	a.SetMaintenance(true)
-	f.time.move(time.Minute)
+	f.time.move(500 * time.Millisecond)
 	if a.rising.Load() != 0 || len(f.time.due) != 0 {
 		t.Error("it rises in maintenance")
 	}

@@ -25,7 +25,7 @@ func (m *mailed) Granted() { m.told <- struct{}{} }
 // Eight loops admit, wait, give up, redispatch and release while an operator changes limits, weights and states. No server
 // ever serves more than the highest limit that it had; nobody is stranded; and at the end nothing is left.
 func TestStress(t *testing.T) {
-	const loops, flows = 8, 1500
+	const loops, flows = 8, 600
 	for _, a := range []config.Algorithm{config.RoundRobin, config.LeastConn, config.SourceHash} {
 		t.Run(fmt.Sprint(a), func(t *testing.T) {
 			p := proxy(a, server("a", 1, maxQueue(3)), server("b", 2), server("c", 3, minConn(1)), server("x", 2, asBackup), server("y", 2, asBackup))
