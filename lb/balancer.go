@@ -181,9 +181,8 @@ func (b *Balancer) openBackends(loops int) error {
 // Start starts the loops, each on its own thread, and returns when all of them accept.
 func (b *Balancer) Start() error {
 	// A hot loop holds a P while it waits; logs, signals and the collector need one besides.
-	if want := len(b.pollers) + 1; runtime.GOMAXPROCS(0) < want {
-		runtime.GOMAXPROCS(want)
-	}
+	// Setting it also keeps the runtime from lowering it when the affinity or the quota shrinks.
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), len(b.pollers)+1))
 	started := make(chan error, 2*len(b.pollers))
 	for i, l := range b.pollers {
 		b.running.Add(1)

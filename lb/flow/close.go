@@ -55,7 +55,7 @@ func (f *Flow) closeSockets() {
 	l := f.loop
 	f.dropTowards(&f.client)
 	f.dropTowards(&f.server)
-	if f.connected == 0 && f.client.readable && !f.client.readClosed {
+	if f.connected == 0 && !f.client.readClosed {
 		f.discard()
 	}
 	if f.frontend.NoLinger {
@@ -66,6 +66,10 @@ func (f *Flow) closeSockets() {
 	}
 	l.Close(&f.server.Socket)
 	l.Close(&f.client.Socket)
+	if f.told != nil {
+		l.putTold(f.told)
+		f.told = nil
+	}
 }
 
 // discardMost bounds the reads of discard.
@@ -157,7 +161,7 @@ func (f *Flow) fill(r *tcplog.Record) {
 		ClientUnix:   f.source.IsUnix(),
 		ListenerID:   f.bind.ID,
 		ListenerName: f.bind.Name,
-		Accept:       f.accepted,
+		Accept:       time.Unix(0, f.accepted),
 		Handshake:    milliseconds(f.headerEnd, f.start),
 		Queue:        milliseconds(f.queueEnd, f.headerEnd),
 		Connect:      milliseconds(f.connected, f.queueEnd),

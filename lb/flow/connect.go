@@ -146,10 +146,10 @@ func (f *Flow) sendProxy(t *Target) {
 		b = wire.AppendV1(b, from, to)
 	} else {
 		o := wire.V2Options{CRC32C: t.ProxyCRC32C}
-		if c := f.carried; c != nil && t.ProxyUnique {
+		if c := f.told; c != nil && t.ProxyUnique {
 			o.UniqueID = c.uniqueID
 		}
-		if c := f.carried; c != nil && t.ProxyAuthority {
+		if c := f.told; c != nil && t.ProxyAuthority {
 			o.Authority = c.authority
 		}
 		b = wire.AppendV2(b, from, to, o)

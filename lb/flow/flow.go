@@ -14,7 +14,8 @@ type Loop struct {
 	*poller.Loop
 	ID      int
 	process *Process
-	free    *Flow         // recycled flows, linked by nextFree
+	free    *Flow         // recycled flows
+	tales   *told         // recycled, too
 	flows   *Flow         // the open ones, a doubly linked list
 	count   int           // of open flows
 	record  tcplog.Record // scratch for log lines
@@ -69,13 +70,10 @@ type Flow struct {
 	timer poller.Timer
 	mail  poller.Mail
 
-	// Addresses as the client sees them: from the PROXY header if there was one.
-	source      poller.Addr
-	destination poller.Addr // zero until somebody asks for it
+	source poller.Addr // the client's: its own, or the one in its PROXY header
+	told   *told       // what the PROXY header told besides; nil without one
 
-	carried *carried // nil unless the PROXY header had more to tell
-
-	accepted  time.Time     // wall clock
+	accepted  int64         // wall clock, Unix nanoseconds
 	start     time.Duration // on the loop's clock, as are the following; 0: not reached
 	headerEnd time.Duration
 	queueEnd  time.Duration
@@ -117,7 +115,6 @@ type side struct {
 	sent int    // of held
 
 	activity time.Duration // last time that bytes were read from this side, or sent to it
-	lastRead time.Duration // last time that bytes were read from it
 	progress time.Duration // last time that it was given bytes
 }
 

@@ -10,7 +10,7 @@ import (
 const (
 	// roundBudget is how often one event may read before other flows have their turn.
 	roundBudget = 4
-	// spliceAfter full reads in a row make a direction a bulk transfer, to be spliced.
+	// spliceAfter full reads, in events that begin with one, make a direction a bulk transfer, to be spliced.
 	spliceAfter = 3
 	// smallSplice is the number of bytes below which a splice moved too little to be worth its system calls.
 	smallSplice = 4096
@@ -107,13 +107,14 @@ func (f *Flow) move(from, to *side) {
 		if from.fullReads >= from.spliceAfter {
 			f.splice(from)
 		} else {
-			f.copy(from, to)
+			f.copy(from, to, round == 0)
 		}
 	}
 }
 
-// copy reads once and sends at once; what to does not take is held, and then nothing more is read.
-func (f *Flow) copy(from, to *side) {
+// copy reads once and sends at once; what to does not take is held, and then nothing more is read. first tells that it is
+// the first read of an event: if that one is short already, the direction is not bulk.
+func (f *Flow) copy(from, to *side, first bool) {
 	buffer := f.loop.Buffer()
 	n, errno := from.Recv(buffer)
 	if !f.received(from, n, errno) {
@@ -124,7 +125,9 @@ func (f *Flow) copy(from, to *side) {
 	} else {
 		// A short read has drained the socket. If the peer's FIN was reported before it, everything up to the FIN has been
 		// read, and one more read would only say so.
-		from.fullReads = 0
+		if first {
+			from.fullReads = 0
+		}
 		from.readable = from.failed
 		from.readClosed = from.closing && !from.failed
 	}
@@ -173,10 +176,10 @@ func (f *Flow) received(from *side, n int, errno poller.Errno) bool {
 		return false
 	}
 	now := f.loop.Now()
-	if idle := f.frontend.Process.IdleTimer; idle > 0 && now-from.lastRead > idle {
+	if idle := f.frontend.Process.IdleTimer; idle > 0 && now-from.activity > idle {
 		from.fullReads = 0
 	}
-	from.activity, from.lastRead = now, now
+	from.activity = now
 	if from.isServer {
 		f.out += uint64(n)
 	} else {

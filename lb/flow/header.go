@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"bytes"
 	"errors"
 
 	"github.com/sluice-lb/sluice/lb/stats"
@@ -16,7 +15,7 @@ func (l *Loop) begin(b *Bind, socket poller.Socket, peer poller.Addr) {
 	f.client.Socket = socket
 	f.client.noDelay = true // inherited from the listener
 	f.source = peer
-	f.accepted, f.start = l.Wall(), l.Now()
+	f.accepted, f.start = l.Wall().UnixNano(), l.Now()
 	f.client.activity, f.client.progress = f.start, f.start
 	f.stage = header
 	if errno := l.Watch(&f.client.Socket, &f.client); errno != 0 {
@@ -60,24 +59,39 @@ func (f *Flow) readHeader() {
 		f.headerFailed(stats.HeaderMalformed, "Received an invalid PROXY protocol header")
 		return
 	}
-	if uniqueID, authority := wire.Carried(f.loop.Buffer()[:size]); uniqueID != nil || authority != nil {
-		f.carried = &carried{bytes.Clone(uniqueID), bytes.Clone(authority)}
-	}
+	f.told = f.loop.takeTold()
+	uniqueID, authority := wire.Carried(f.loop.Buffer()[:size])
+	f.told.uniqueID = append(f.told.uniqueID, uniqueID...)
+	f.told.authority = append(f.told.authority, authority...)
 	if _, errno := f.client.Recv(f.loop.Buffer()[:size]); errno != 0 {
 		f.headerFailed(stats.HeaderAborted, "Connection error while waiting for PROXY protocol header")
 		return
 	}
 	if !h.Local && !h.Unknown {
 		f.source = address(h.Source)
-		f.destination = address(h.Destination)
+		f.told.destination = address(h.Destination)
 	}
 	f.headerDone()
 }
 
-// carried is what a PROXY header told besides the addresses, for the server's.
-type carried struct {
-	uniqueID, authority []byte
+// told is what a PROXY header told besides the client's address. It is recycled with its slices.
+type told struct {
+	destination         poller.Addr // zero: none was told
+	uniqueID, authority []byte      // empty: none was told
+	next                *told
 }
+
+func (l *Loop) takeTold() *told {
+	t := l.tales
+	if t == nil {
+		return new(told)
+	}
+	l.tales = t.next
+	*t = told{uniqueID: t.uniqueID[:0], authority: t.authority[:0]}
+	return t
+}
+
+func (l *Loop) putTold(t *told) { t.next, l.tales = l.tales, t }
 
 func (f *Flow) headerFailed(why stats.ID, text string) {
 	f.frontend.Stats.Add(f.loop.ID, why, 1)
@@ -120,10 +134,10 @@ func endpoint(a poller.Addr) wire.Endpoint {
 	return wire.Endpoint{AddrPort: a.AddrPort}
 }
 
-// target address of the client: asked of the kernel only when somebody needs it.
+// destinationAddr is the address that the client meant: told by its PROXY header, or asked of the kernel.
 func (f *Flow) destinationAddr() poller.Addr {
-	if !f.destination.IsValid() && !f.destination.IsUnix() {
-		f.destination = f.loop.LocalAddr(&f.client.Socket)
+	if t := f.told; t != nil && (t.destination.IsValid() || t.destination.IsUnix()) {
+		return t.destination
 	}
-	return f.destination
+	return f.loop.LocalAddr(&f.client.Socket)
 }
