@@ -167,11 +167,13 @@ func TestBackups(t *testing.T) {
 					f.served(2, 2, 2, 2, 0)
 					set(false, 2) // the first is back: the second is let finish
 					told()
+					var ends []*caller
 					for _, c := range callers {
 						if c.Server == f.Servers[3] {
-							f.release(c)
+							ends = append(ends, c)
 						}
 					}
+					f.release(ends...)
 					told()
 					f.served(2, 2, 2, 0, 0)
 				} else if !a.bound {
