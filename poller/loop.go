@@ -33,6 +33,8 @@ type Options struct {
 	PipeSize   int   // bytes a splice pipe is asked to hold; 0: the kernel's default (65536)
 	MaxPipes   int   // splice pipes open at once; 0: no bound but the descriptors
 	BusyPoll   bool  // never sleep
+	// Now replaces the clock, for tests; it must not go back. With BusyPoll no turn then waits for it. nil: monotonic time.
+	Now func() time.Duration
 }
 
 // Loop is one pinned thread with its epoll instance, sockets, timers and pools. See the package's doc for who may call what.
@@ -269,7 +271,11 @@ func (l *Loop) Wall() time.Time {
 func (l *Loop) Buffer() []byte { return l.buffer }
 
 func (l *Loop) tick() {
-	l.now = time.Since(epoch)
+	if l.options.Now != nil {
+		l.now = l.options.Now()
+	} else {
+		l.now = time.Since(epoch)
+	}
 	l.wall = time.Time{}
 }
 
