@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,14 +21,30 @@ func (b *bench) countCalls(chosen []*scenario) (string, error) {
 		var counts [2]map[string]callCount
 		var units [2]float64
 		for i, subject := range b.subjects {
-			var err error
-			if counts[i], units[i], err = b.traced(s, subject); err != nil {
+			err := b.attempt(func() (err error) {
+				counts[i], units[i], err = b.traced(s, subject)
+				return err
+			})
+			if err != nil {
 				return "", fmt.Errorf("%s: %s: %w", s.title, subject.name, err)
 			}
 		}
 		writeCalls(&text, s, counts, units)
 	}
 	return text.String(), nil
+}
+
+// attempts is how often a run is tried on a machine that has too much else to do.
+const attempts = 3
+
+func (b *bench) attempt(run func() error) error {
+	for n := 1; ; n++ {
+		err := run()
+		if err == nil || n == attempts || b.ctx.Err() != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "once more: %v\n", err)
+	}
 }
 
 // tracedSeconds is the length of a traced run under wrk.

@@ -20,6 +20,10 @@ type measured struct {
 // cost is CPU time per unit, in the scenario's unit of time.
 func (m *measured) cost(s *scenario) float64 { return float64(m.used.ran) / m.units / float64(s.in) }
 
+// waitedShare is how much of the run the balancer's threads were ready but another process had the core; more than 1 if
+// several of them were.
+func (m *measured) waitedShare() float64 { return float64(m.used.waited) / float64(m.length) }
+
 // round is a run of each balancer, in the order of bench.subjects.
 type round [2]measured
 
@@ -109,7 +113,7 @@ func (b *bench) measure(s *scenario, process *service, port int) (measured, erro
 
 // disturbed says why a run does not count although the load was well: the balancer did not have its core to itself.
 func disturbed(m *measured, tolerate float64) string {
-	if waited := float64(m.used.waited) / float64(m.length); waited > tolerate {
+	if waited := m.waitedShare(); waited > tolerate {
 		return fmt.Sprintf("waited for its core %.0f %% of the time", 100*waited)
 	}
 	if stolen := m.balancer.stolenShare(); stolen > tolerate {

@@ -22,6 +22,9 @@ func (b *bench) describe(w io.Writer) {
 		firstWords(firstLine(b.ctx, "wrk", "-v"), 2), strings.TrimPrefix(firstLine(b.ctx, "nginx", "-v"), "nginx version: "), pieceSize>>10)
 	fmt.Fprintf(w, "- balancers on core %d, load and origins on core %d; %d rounds; %s under wrk, %g GiB per bulk run\n\n",
 		o.balancerCPU, o.loadCPU, o.rounds, seconds(o.seconds), o.gib)
+	if o.tolerate > usuallyTolerated {
+		fmt.Fprintf(w, "**The machine was not quiet**: rounds count although the balancer waited for its core (up to %.0f %% of the run). Take the figures as a first impression.\n\n", 100*o.tolerate)
+	}
 }
 
 func (b *bench) describeConfiguration(w io.Writer) {

@@ -26,6 +26,9 @@ import (
 	"time"
 )
 
+// usuallyTolerated is the default of -tolerate. Above it the page says that the machine was not quiet.
+const usuallyTolerated = 0.05
+
 type options struct {
 	rounds      int
 	seconds     float64 // of one wrk run
@@ -59,7 +62,7 @@ func main() {
 	flag.StringVar(&o.haproxy, "haproxy", firstOf(os.Getenv("HAPROXY"), "haproxy"), "HAProxy's binary; also the variable HAPROXY")
 	flag.IntVar(&o.balancerCPU, "cpu", 0, "core of the balancers")
 	flag.IntVar(&o.loadCPU, "load-cpu", 1, "core of the load and the origins")
-	flag.Float64Var(&o.tolerate, "tolerate", 0.05, "share of a run that a balancer may have waited for its core")
+	flag.Float64Var(&o.tolerate, "tolerate", usuallyTolerated, "share of a run that a balancer may have waited for its core")
 	flag.Uint64Var(&o.seed, "seed", 1, "of the bootstrap")
 	flag.StringVar(&o.write, "write", "", "replace the text between the markers in this file, too")
 	flag.BoolVar(&o.strace, "strace", false, "count system calls instead (strace -c -f)")

@@ -116,5 +116,17 @@ func TestParseSymbols(t *testing.T) {
 	want := []symbol{{"[k] _raw_spin_unlock_irqrestore", 17.44}, {"github.com/sluice-lb/sluice/lb/flow.(*Flow).move", 3.10}, {"[k] 0xffffffff81000000", 0.31}}
 	if got := parseSymbols(report); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
+	} else if own := outsideKernel(got); own != 3.10 {
+		t.Errorf("%v %% outside the kernel, want 3.10", own)
+	}
+}
+
+func TestParseSamples(t *testing.T) {
+	for report, want := range map[string]float64{
+		"#\n# Samples: 17  of event 'cpu-clock'\n": 17, "# Samples: 3K of event 'cpu-clock'\n": 3000, "# Samples: 1M of event": 1e6, "": 0, "# Samples: many of": 0,
+	} {
+		if got := parseSamples(report); got != want {
+			t.Errorf("parseSamples(%q) = %v, want %v", report, got, want)
+		}
 	}
 }

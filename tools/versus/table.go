@@ -21,7 +21,7 @@ func (b *bench) tables(w io.Writer, chosen []*scenario, results [][]round) {
 			ratio, s.target, v.verdict)
 	}
 	fmt.Fprintf(w, "\nThe conditions of the rounds that count (medians, sluice / haproxy). The load's core must have had time left for the balancer to be what limits the rate.\n\n")
-	fmt.Fprintf(w, "| work | rounds | left out | rate per second | in the kernel | balancer's core idle | load's core idle |\n|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(w, "| work | rounds | left out | rate per second | in the kernel | waited for its core | balancer's core idle | load's core idle |\n|---|---|---|---|---|---|---|---|\n")
 	var notes []string
 	for i, s := range chosen {
 		counted := counting(results[i])
@@ -39,9 +39,10 @@ func (b *bench) tables(w io.Writer, chosen []*scenario, results [][]round) {
 			}
 			return parts[0] + " / " + parts[1]
 		}
-		fmt.Fprintf(w, "| %s | %d | %d | %s | %s | %s | %s |\n", s.title, len(results[i]), len(results[i])-len(counted),
+		fmt.Fprintf(w, "| %s | %d | %d | %s | %s | %s | %s | %s |\n", s.title, len(results[i]), len(results[i])-len(counted),
 			column("%.4g", func(m *measured) float64 { return m.units / m.length.Seconds() }),
 			column("%.0f %%", func(m *measured) float64 { return 100 * m.used.kernelShare() }),
+			column("%.0f %%", func(m *measured) float64 { return 100 * m.waitedShare() }),
 			column("%.0f %%", func(m *measured) float64 { return 100 * m.balancer.idleShare() }),
 			column("%.0f %%", func(m *measured) float64 { return 100 * m.load.idleShare() }))
 		for n, r := range results[i] {
