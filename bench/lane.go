@@ -15,8 +15,12 @@ import (
 type lane struct {
 	address syscall.SockaddrInet4
 	clients []client
-	busy    int  // clients that have a request, or are about to
-	halted  bool // a request was stuck: all wait until the lane is empty
+	busy    int           // clients that have a request, or are about to
+	served  time.Duration // when the last answer came
+
+	// While timedOut is not 0, all wait until the lane is empty, and then it is known what became of those who were busy.
+	timedOut uint64 // requests that ended by timeout queue
+	slow     bool   // a server was busy in the second half of their wait, or longer
 }
 
 type client struct {
@@ -46,8 +50,9 @@ type load struct {
 // loadResult is what the clients saw.
 type loadResult struct {
 	Requests  uint64            `json:"requests"`  // that have ended
-	Stuck     uint64            `json:"stuck"`     // of these, that ended without an answer once timeout queue was over
+	Stuck     uint64            `json:"stuck"`     // of these, that ended by timeout queue while the lane's servers were idle
 	Incidents uint64            `json:"incidents"` // lanes that had stuck requests, each time until all was quiet there
+	Late      uint64            `json:"late"`      // ended by timeout queue while the lane's servers were busy: the machine is too slow
 	Failed    uint64            `json:"failed"`    // ended without an answer otherwise
 	Causes    map[string]uint64 `json:"causes,omitempty"`
 	Longest   time.Duration     `json:"longest"` // until an answer came
@@ -88,6 +93,9 @@ func (l *load) run(ctx context.Context) error {
 	for swept := time.Duration(0); len(l.owner) > 0 || len(l.pending) > 0; {
 		now := time.Since(l.began)
 		if ctx.Err() != nil {
+			for _, c := range l.pending {
+				c.lane.busy--
+			}
 			l.pending = l.pending[:0]
 		}
 		if err := l.startDue(now); err != nil {
@@ -113,15 +121,30 @@ func (l *load) run(ctx context.Context) error {
 		}
 	}
 	l.Elapsed = time.Since(l.began)
+	for _, x := range l.lanes {
+		l.judge(x)
+	}
 	return nil
 }
 
 // round plans one request for each client of a lane that is empty.
 func (l *load) round(x *lane) {
-	x.halted = false
+	l.judge(x)
 	for i := range x.clients {
 		l.plan(&x.clients[i])
 	}
+}
+
+// judge says what became of the requests that timed out in a lane that is empty.
+func (l *load) judge(x *lane) {
+	switch {
+	case x.timedOut > 0 && x.slow:
+		l.Late += x.timedOut
+	case x.timedOut > 0:
+		l.Stuck += x.timedOut
+		l.Incidents++
+	}
+	x.timedOut, x.slow = 0, false
 }
 
 // plan lets a client make its next request at a random moment within the spread: by default as long as a request lasts,
@@ -213,14 +236,13 @@ func (l *load) ended(c *client, cause string) {
 	l.Requests++
 	switch {
 	case c.answered && cause != noEnd:
+		x.served = time.Since(l.began)
+		x.slow = x.timedOut > 0
 		l.Longest = max(l.Longest, lasted)
 		l.latency = max(l.latency+(lasted-l.latency)/64, time.Microsecond)
 	case lasted >= l.queue*95/100 && cause != noEnd:
-		l.Stuck++
-		if !x.halted {
-			l.Incidents++
-			x.halted = true
-		}
+		x.timedOut++
+		x.slow = x.slow || x.served > c.began+l.queue/2
 	default:
 		l.Failed++
 		l.Causes[cause]++
@@ -228,7 +250,7 @@ func (l *load) ended(c *client, cause string) {
 	switch {
 	case x.busy == 0:
 		l.round(x)
-	case l.steady && !x.halted:
+	case l.steady && x.timedOut == 0:
 		l.plan(c)
 	}
 }

@@ -123,6 +123,7 @@ type raceRow struct {
 	OverLimit  uint64            `json:"over_limit"` // connections that a server had beyond maxconn
 	loadResult                   // what the clients saw
 	States     map[string]uint64 `json:"termination_states,omitempty"` // what the balancer logged, but for normal ends
+	Lines      []string          `json:"log_lines,omitempty"`          // of those that timed out in the queue, the first few
 	Queue      *queueCounters    `json:"queue,omitempty"`              // what sluice counted
 
 	// With the ends of their confidence intervals.
@@ -269,7 +270,7 @@ func (r *raceRow) measure(ctx context.Context, o *raceOptions, s *subject, dir, 
 	p.stop() // its last log lines come
 	logs.close()
 	servers.stop()
-	r.States, r.OverLimit = logs.states, servers.over
+	r.States, r.Lines, r.OverLimit = logs.states, logs.lines, servers.over
 	r.estimate()
 	return servers.err
 }

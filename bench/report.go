@@ -50,8 +50,11 @@ func (r *raceRow) doubts() []string {
 	if r.Failed > 0 {
 		list = append(list, fmt.Sprintf("%d requests failed otherwise: %v", r.Failed, r.Causes))
 	}
-	if logged := r.States["sQ"]; logged != r.Stuck {
-		list = append(list, fmt.Sprintf("clients saw %d stuck requests, the balancer logged %d", r.Stuck, logged))
+	if r.Late > 0 {
+		list = append(list, fmt.Sprintf("%d requests waited for timeout queue because their servers were slow", r.Late))
+	}
+	if logged := r.States["sQ"]; logged != r.Stuck+r.Late {
+		list = append(list, fmt.Sprintf("clients saw %d requests end by timeout queue, the balancer logged %d", r.Stuck+r.Late, logged))
 	}
 	return list
 }

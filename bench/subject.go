@@ -162,8 +162,12 @@ func sumCounters(status string) *queueCounters {
 type logSink struct {
 	socket net.PacketConn
 	done   chan struct{}
-	states map[string]uint64 // valid once done is closed
+	// Valid once done is closed.
+	states map[string]uint64
+	lines  []string // the first few that tell of a time-out in the queue
 }
+
+const keptLines = 20
 
 // terminationState stands in tcplog's lines between the bytes and the connection counts.
 var terminationState = regexp.MustCompile(` \d+ ([A-Za-z-]{2}) \d+/\d+/\d+/\d+/`)
@@ -184,6 +188,9 @@ func newLogSink() (*logSink, error) {
 			}
 			for _, found := range terminationState.FindAllSubmatch(buffer[:n], -1) {
 				l.states[string(found[1])]++
+				if string(found[1]) == "sQ" && len(l.lines) < keptLines {
+					l.lines = append(l.lines, strings.TrimSpace(string(buffer[:n])))
+				}
 			}
 		}
 	}()
