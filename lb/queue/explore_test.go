@@ -12,6 +12,35 @@ import (
 	"time"
 )
 
+// scene is a world with what goes on in it.
+type scene struct {
+	*world
+	names   []string
+	scripts []func()
+}
+
+func newScene(limits ...int64) *scene { return &scene{world: newWorld(limits...)} }
+
+// script adds what one goroutine does.
+func (w *scene) script(name string, do func()) {
+	w.names, w.scripts = append(w.names, name), append(w.scripts, do)
+}
+
+// ending describes the state at the end, to compare sets of runs.
+func (w *world) ending() string {
+	var b strings.Builder
+	for _, f := range w.flows {
+		at := -1
+		for i, s := range w.servers {
+			if f.server == s {
+				at = i
+			}
+		}
+		fmt.Fprint(&b, f.state, at, f.waits, f.tries, f.grants, f.sentBack, f.cancels, " ")
+	}
+	return b.String()
+}
+
 // await lets a script wait for the outcome of its flow's wait; in a run in which none comes the script ends there.
 func (w *world) await(f *flow) bool {
 	step(Acquire, f)
@@ -19,7 +48,7 @@ func (w *world) await(f *flow) bool {
 }
 
 // finally is what holds at the end of a run.
-func (w *world) finally(coroutines []*coroutine) error {
+func (w *scene) finally(coroutines []*coroutine) error {
 	for i, c := range coroutines {
 		if f, ok := c.at.object.(*flow); c.live && (!ok || f.state != waiting) {
 			return fmt.Errorf("%s hangs", w.names[i])
@@ -46,7 +75,7 @@ func (w *world) finally(coroutines []*coroutine) error {
 type smallCase struct {
 	name  string
 	bound int // of preemptions
-	make  func() *world
+	make  func() *scene
 }
 
 // enterAndLeave is what a flow does: ask for a slot, else wait; and once it has one, leave.
@@ -58,44 +87,44 @@ func (w *world) enterAndLeave(f *flow, loop int, s, bound *Server) {
 
 func smallCases() []smallCase {
 	return []smallCase{
-		{"wait, release", unbounded, func() *world {
-			w := newWorld(1)
+		{"wait, release", unbounded, func() *scene {
+			w := newScene(1)
 			h, f := w.holder(w.servers[0]), w.flow(1)
 			w.script("wait", func() { w.wait(f, 0, nil) })
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"bound wait, release", unbounded, func() *world {
-			w := newWorld(1)
+		{"bound wait, release", unbounded, func() *scene {
+			w := newScene(1)
 			h, f := w.holder(w.servers[0]), w.flow(1)
 			w.script("wait", func() { w.wait(f, 0, w.servers[0]) })
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"wait, release of one of two", unbounded, func() *world {
-			w := newWorld(2)
+		{"wait, release of one of two", unbounded, func() *scene {
+			w := newScene(2)
 			h, f := w.holder(w.servers[0]), w.flow(1)
 			w.holder(w.servers[0])
 			w.script("wait", func() { w.wait(f, 0, nil) })
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"enter, release", unbounded, func() *world {
-			w := newWorld(1)
+		{"enter, release", unbounded, func() *scene {
+			w := newScene(1)
 			h, f := w.holder(w.servers[0]), w.flow(1)
 			w.script("enter", func() { w.enterAndLeave(f, 0, w.servers[0], nil) })
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"enter, enter", unbounded, func() *world {
-			w := newWorld(1)
+		{"enter, enter", unbounded, func() *scene {
+			w := newScene(1)
 			f, g := w.flow(1), w.flow(2)
 			w.script("enter 1", func() { w.enterAndLeave(f, 0, w.servers[0], nil) })
 			w.script("enter 2", func() { w.enterAndLeave(g, 1, w.servers[0], nil) })
 			return w
 		}},
-		{"wait and cancel, release", unbounded, func() *world {
-			w := newWorld(1)
+		{"wait and cancel, release", unbounded, func() *scene {
+			w := newScene(1)
 			h, f := w.holder(w.servers[0]), w.flow(1)
 			w.script("wait, cancel", func() {
 				if w.wait(f, 0, nil) == Waiting {
@@ -105,8 +134,8 @@ func smallCases() []smallCase {
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"cancel, release, one behind", unbounded, func() *world {
-			w := newWorld(1)
+		{"cancel, release, one behind", unbounded, func() *scene {
+			w := newScene(1)
 			h, f, g := w.holder(w.servers[0]), w.flow(1), w.flow(2)
 			w.wait(f, 0, nil)
 			w.wait(g, 0, nil)
@@ -114,45 +143,45 @@ func smallCases() []smallCase {
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"bound wait, close", unbounded, func() *world {
-			w := newWorld(1)
+		{"bound wait, close", unbounded, func() *scene {
+			w := newScene(1)
 			w.holder(w.servers[0])
 			f := w.flow(1)
 			w.script("wait", func() { w.wait(f, 0, w.servers[0]) })
 			w.script("close", func() { w.servers[0].Close(1) })
 			return w
 		}},
-		{"bound wait, close a free server", unbounded, func() *world {
-			w := newWorld(1)
+		{"bound wait, close a free server", unbounded, func() *scene {
+			w := newScene(1)
 			f := w.flow(1)
 			w.script("wait", func() { w.wait(f, 0, w.servers[0]) })
 			w.script("close", func() { w.servers[0].Close(1) })
 			return w
 		}},
-		{"wait, close and open", unbounded, func() *world {
-			w := newWorld(1)
+		{"wait, close and open", unbounded, func() *scene {
+			w := newScene(1)
 			f := w.flow(1)
 			w.script("wait", func() { w.wait(f, 0, nil) })
 			w.script("close, open", func() { w.servers[0].Close(1); w.servers[0].Open(1) })
 			return w
 		}},
-		{"bound wait, close and open", unbounded, func() *world {
-			w := newWorld(1)
+		{"bound wait, close and open", unbounded, func() *scene {
+			w := newScene(1)
 			f := w.flow(1)
 			w.script("wait", func() { w.wait(f, 0, w.servers[0]) })
 			w.script("close, open", func() { w.servers[0].Close(1); w.servers[0].Open(1) })
 			return w
 		}},
-		{"wait, raised limit", unbounded, func() *world {
-			w := newWorld(1)
+		{"wait, raised limit", unbounded, func() *scene {
+			w := newScene(1)
 			w.holder(w.servers[0])
 			f := w.flow(1)
 			w.script("wait", func() { w.wait(f, 0, nil) })
 			w.script("raise", func() { w.servers[0].SetLimit(1, 2) })
 			return w
 		}},
-		{"wait, lowered limit", unbounded, func() *world {
-			w := newWorld(2)
+		{"wait, lowered limit", unbounded, func() *scene {
+			w := newScene(2)
 			w.lowered = true
 			h, f := w.holder(w.servers[0]), w.flow(1)
 			w.script("wait, leave", func() {
@@ -163,38 +192,38 @@ func smallCases() []smallCase {
 			w.script("lower", func() { w.servers[0].SetLimit(1, 1); w.release(h, 1) })
 			return w
 		}},
-		{"bound wait, any release: two levels", unbounded, func() *world {
-			w := newWorld(1)
+		{"bound wait, any release: two levels", unbounded, func() *scene {
+			w := newScene(1)
 			h, f, g := w.holder(w.servers[0]), w.flow(2), w.flow(1)
 			w.wait(g, 1, nil)
 			w.script("bound wait", func() { w.wait(f, 0, w.servers[0]) })
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"wait, two servers, both released", unbounded, func() *world {
-			w := newWorld(1, 1)
+		{"wait, two servers, both released", unbounded, func() *scene {
+			w := newScene(1, 1)
 			h, k, f := w.holder(w.servers[0]), w.holder(w.servers[1]), w.flow(1)
 			w.script("wait", func() { w.wait(f, 0, nil) })
 			w.script("release both", func() { w.release(h, 1); w.release(k, 1) })
 			return w
 		}},
-		{"wait, wait", unbounded, func() *world {
-			w := newWorld(1)
+		{"wait, wait", unbounded, func() *scene {
+			w := newScene(1)
 			f, g := w.flow(2), w.flow(1)
 			w.script("wait 1", func() { w.wait(f, 0, nil) })
 			w.script("wait 2", func() { w.wait(g, 1, nil) })
 			return w
 		}},
-		{"hand over", unbounded, func() *world {
-			w := newWorld(1)
+		{"hand over", unbounded, func() *scene {
+			w := newScene(1)
 			h, f, g := w.holder(w.servers[0]), w.flow(1), w.flow(2)
 			w.wait(f, 0, nil)
 			w.script("release", func() { w.release(h, 0) })
 			w.script("admit", func() { w.admit(g, w.servers[0]) })
 			return w
 		}},
-		{"wait, cancel another", unbounded, func() *world {
-			w := newWorld(1)
+		{"wait, cancel another", unbounded, func() *scene {
+			w := newScene(1)
 			w.holder(w.servers[0])
 			f, g := w.flow(1), w.flow(2)
 			w.wait(f, 0, nil)
@@ -202,24 +231,24 @@ func smallCases() []smallCase {
 			w.script("wait", func() { w.wait(g, 0, nil) })
 			return w
 		}},
-		{"wait, wait, release", unbounded, func() *world {
-			w := newWorld(1)
+		{"wait, wait, release", unbounded, func() *scene {
+			w := newScene(1)
 			h, f, g := w.holder(w.servers[0]), w.flow(2), w.flow(1)
 			w.script("wait 1", func() { w.wait(f, 0, nil) })
 			w.script("wait 2", func() { w.wait(g, 1, nil) })
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"wait, wait in one stripe, release", unbounded, func() *world {
-			w := newWorld(1)
+		{"wait, wait in one stripe, release", unbounded, func() *scene {
+			w := newScene(1)
 			h, f, g := w.holder(w.servers[0]), w.flow(2), w.flow(1)
 			w.script("wait 1", func() { w.wait(f, 0, nil) })
 			w.script("wait 2", func() { w.wait(g, 0, nil) })
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"wait and cancel, wait, release", unbounded, func() *world {
-			w := newWorld(1)
+		{"wait and cancel, wait, release", unbounded, func() *scene {
+			w := newScene(1)
 			h, f, g := w.holder(w.servers[0]), w.flow(1), w.flow(2)
 			w.script("wait, cancel", func() {
 				if w.wait(f, 0, nil) == Waiting {
@@ -230,24 +259,24 @@ func smallCases() []smallCase {
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"admit, wait, release", unbounded, func() *world {
-			w := newWorld(1)
+		{"admit, wait, release", unbounded, func() *scene {
+			w := newScene(1)
 			h, f, g := w.holder(w.servers[0]), w.flow(2), w.flow(1)
 			w.script("admit", func() { w.admit(f, w.servers[0]) })
 			w.script("wait", func() { w.wait(g, 0, nil) })
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"wait, bound wait, release: two levels", unbounded, func() *world {
-			w := newWorld(1)
+		{"wait, bound wait, release: two levels", unbounded, func() *scene {
+			w := newScene(1)
 			h, f, g := w.holder(w.servers[0]), w.flow(2), w.flow(1)
 			w.script("wait", func() { w.wait(f, 0, nil) })
 			w.script("bound wait", func() { w.wait(g, 1, w.servers[0]) })
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"wait, raised limit, release", 2, func() *world {
-			w := newWorld(1)
+		{"wait, raised limit, release", 2, func() *scene {
+			w := newScene(1)
 			h, f := w.holder(w.servers[0]), w.flow(2)
 			w.wait(w.flow(1), 1, nil)
 			w.script("wait", func() { w.wait(f, 0, nil) })
@@ -255,8 +284,8 @@ func smallCases() []smallCase {
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"wait, bound wait, close", unbounded, func() *world {
-			w := newWorld(1)
+		{"wait, bound wait, close", unbounded, func() *scene {
+			w := newScene(1)
 			w.holder(w.servers[0])
 			f, g := w.flow(1), w.flow(2)
 			w.script("wait", func() { w.wait(f, 0, nil) })
@@ -264,24 +293,24 @@ func smallCases() []smallCase {
 			w.script("close, open", func() { w.servers[0].Close(1); w.servers[0].Open(1) })
 			return w
 		}},
-		{"wait for either of two servers, release, release", unbounded, func() *world {
-			w := newWorld(1, 1)
+		{"wait for either of two servers, release, release", unbounded, func() *scene {
+			w := newScene(1, 1)
 			h, k, f := w.holder(w.servers[0]), w.holder(w.servers[1]), w.flow(1)
 			w.script("wait", func() { w.wait(f, 0, nil) })
 			w.script("release 1", func() { w.release(h, 0) })
 			w.script("release 2", func() { w.release(k, 1) })
 			return w
 		}},
-		{"enter, enter, release", 2, func() *world {
-			w := newWorld(1)
+		{"enter, enter, release", 2, func() *scene {
+			w := newScene(1)
 			h, f, g := w.holder(w.servers[0]), w.flow(2), w.flow(1)
 			w.script("enter 1", func() { w.enterAndLeave(f, 0, w.servers[0], nil) })
 			w.script("enter 2", func() { w.enterAndLeave(g, 1, w.servers[0], nil) })
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"close and open, bound wait, release", 2, func() *world {
-			w := newWorld(1)
+		{"close and open, bound wait, release", 2, func() *scene {
+			w := newScene(1)
 			h, f := w.holder(w.servers[0]), w.flow(2)
 			w.wait(w.flow(1), 1, nil)
 			w.script("close, open", func() { w.servers[0].Close(1); w.servers[0].Open(1) })
@@ -293,8 +322,8 @@ func smallCases() []smallCase {
 			w.script("release", func() { w.release(h, 1) })
 			return w
 		}},
-		{"two servers, two levels, two releases", 2, func() *world {
-			w := newWorld(1, 1)
+		{"two servers, two levels, two releases", 2, func() *scene {
+			w := newScene(1, 1)
 			h, k, f, g := w.holder(w.servers[0]), w.holder(w.servers[1]), w.flow(2), w.flow(1)
 			w.script("wait", func() { w.wait(f, 0, nil) })
 			w.script("bound wait", func() { w.wait(g, 1, w.servers[1]) })
@@ -302,8 +331,8 @@ func smallCases() []smallCase {
 			w.script("release 2", func() { w.release(k, 1) })
 			return w
 		}},
-		{"limit lowered, raised, with a wait, a release and a cancel", 2, func() *world {
-			w := newWorld(2)
+		{"limit lowered, raised, with a wait, a release and a cancel", 2, func() *scene {
+			w := newScene(2)
 			w.lowered = true
 			h, k, f, g := w.holder(w.servers[0]), w.holder(w.servers[0]), w.flow(2), w.flow(1)
 			w.wait(g, 1, w.servers[0])
@@ -313,8 +342,8 @@ func smallCases() []smallCase {
 			w.script("cancel", func() { w.cancel(g) })
 			return w
 		}},
-		{"three enter and leave", 2, func() *world {
-			w := newWorld(1)
+		{"three enter and leave", 2, func() *scene {
+			w := newScene(1)
 			for i := range 3 {
 				f := w.flow(Key(3 - i))
 				w.script(fmt.Sprint("enter ", i+1), func() { w.enterAndLeave(f, i%2, w.servers[0], nil) })
@@ -400,7 +429,7 @@ func TestExplorerFindsFaults(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			seed = f.fault
 			defer func() { seed = 0 }()
-			faulty := func() *world {
+			faulty := func() *scene {
 				w := cases[f.in].make()
 				w.pool.NoRecheck = f.noRecheck
 				return w

@@ -76,7 +76,7 @@ const maxCoroutines = 4
 
 // explorer holds one exploration.
 type explorer struct {
-	make  func() *world
+	make  func() *scene
 	bound int // of preemptions; unbounded: sleep sets
 	// allRuns switches sleep sets off where bound is unbounded.
 	allRuns bool
@@ -264,7 +264,7 @@ func (e *explorer) backtrack() bool {
 }
 
 // trace says in words what was done.
-func (w *world) trace(path []choice) []string {
+func (w *scene) trace(path []choice) []string {
 	var lines []string
 	for _, c := range path {
 		verb := [...]string{"looks at", "changes", "takes"}[c.pending[c.chosen].access]

@@ -99,7 +99,7 @@ func TestOrder(t *testing.T) {
 					switch {
 					case b.Key >= w.Key:
 					case b.published < w.takeBegan:
-						t.Errorf("a waiter with key %d, published at %d, was overtaken by key %d, for which takeBest began at %d and ended at %d",
+						t.Fatalf("a waiter with key %d, published at %d, was overtaken by key %d, for which takeBest began at %d and ended at %d",
 							b.Key, b.published, w.Key, w.takeBegan, w.takeEnded)
 					case b.published < w.takeEnded:
 						w.overtaken++

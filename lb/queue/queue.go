@@ -69,12 +69,13 @@ type Server struct {
 // level is one of the two levels of waiters.
 type level struct {
 	stripes []stripe
+	counts  []counts
+	_       [64]byte // what is above, and around a level, is read by all and hardly ever written
 	// waiting is raised before a waiter is published and lowered after it is taken out: zero means that nobody whose
 	// publication is complete waits here.
-	_       [64]byte
 	waiting atomic.Int64
 	highest atomic.Int64
-	counts  []counts
+	_       [64]byte
 }
 
 func (l *level) init(loops int) {
@@ -96,7 +97,7 @@ func NewPool(loops int) *Pool {
 // NewServer adds a server with the given limit; it is closed. word counts its slots: nil makes one. dynamic may be nil.
 func (p *Pool) NewServer(word *atomic.Uint64, limit int64, dynamic func() int64) *Server {
 	if word == nil {
-		word = new(atomic.Uint64)
+		word = &new(paddedWord).Uint64
 	}
 	s := &Server{pool: p}
 	s.word, s.dynamic = word, dynamic
@@ -107,6 +108,12 @@ func (p *Pool) NewServer(word *atomic.Uint64, limit int64, dynamic func() int64)
 	servers := append(slices.Clone(*p.servers.Load()), s)
 	p.servers.Store(&servers)
 	return s
+}
+
+// paddedWord is a word that shares its cache line with nothing.
+type paddedWord struct {
+	atomic.Uint64
+	_ [120]byte
 }
 
 // Waiting is the number of waiters at this level.
@@ -168,7 +175,7 @@ func (p *Pool) Wait(loop int, w *Waiter, bound *Server) (Outcome, *Server) {
 	for round := 0; ; round++ {
 		s := bound
 		switch {
-		case misjudges(p, bound):
+		case seeded(otherPredicate) && allBusy(p, bound):
 			return Waiting, nil
 		case bound == nil:
 			s = p.takeAny(loop)

@@ -11,5 +11,5 @@ func step(Access, any) {}
 type lock = sync.Mutex
 
 // No mistakes are made on purpose, but in tests with the tag queuestep.
-func seeded(fault) bool             { return false }
-func misjudges(*Pool, *Server) bool { return false }
+func seeded(fault) bool           { return false }
+func allBusy(*Pool, *Server) bool { return false }

@@ -19,11 +19,8 @@ func step(access Access, object any) {
 
 func seeded(f fault) bool { return seed == f }
 
-// misjudges is the recheck's predicate where otherPredicate is seeded: it gives up if all servers have somebody to serve.
-func misjudges(p *Pool, bound *Server) bool {
-	if !seeded(otherPredicate) {
-		return false
-	}
+// allBusy tells whether all servers that would do have somebody to serve: otherPredicate.
+func allBusy(p *Pool, bound *Server) bool {
 	for _, s := range *p.servers.Load() {
 		if bound == nil || s == bound {
 			step(Load, s.word)

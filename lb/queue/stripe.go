@@ -9,7 +9,7 @@ type stripe struct {
 	lock lock
 	heap []*Waiter // guarded by lock
 	next uint64    // sequence of the next waiter; guarded by lock
-	_    [64]byte
+	_    [80]byte
 }
 
 func (s *stripe) init() { s.head.Store(uint64(none)) }

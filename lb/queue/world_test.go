@@ -1,9 +1,6 @@
 package queue
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // world is a pool with the flows that use it, and a book of what they were told. Its operations may be called by several
 // goroutines, each flow by one at a time.
@@ -11,8 +8,6 @@ type world struct {
 	pool    *Pool
 	servers []*Server
 	flows   []*flow
-	names   []string // of scripts
-	scripts []func()
 	// lowered: servers may serve more than their limits are now, but not more than they were first, which is in limits.
 	lowered bool
 	limits  []int64
@@ -82,11 +77,6 @@ func (w *world) holder(s *Server) *flow {
 		panic("no slot for a holder")
 	}
 	return f
-}
-
-// script adds what one goroutine does.
-func (w *world) script(name string, do func()) {
-	w.names, w.scripts = append(w.names, name), append(w.scripts, do)
 }
 
 func (w *world) admit(f *flow, s *Server) bool {
@@ -278,19 +268,4 @@ func (w *world) drain() (order []*flow, err error) {
 		}
 	}
 	return order, nil
-}
-
-// ending describes the state at the end, to compare sets of runs.
-func (w *world) ending() string {
-	var b strings.Builder
-	for _, f := range w.flows {
-		at := -1
-		for i, s := range w.servers {
-			if f.server == s {
-				at = i
-			}
-		}
-		fmt.Fprint(&b, f.state, at, f.waits, f.tries, f.grants, f.sentBack, f.cancels, " ")
-	}
-	return b.String()
 }
