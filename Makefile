@@ -30,6 +30,9 @@ check:
 
 unit: check
 	@$(STEP) "unit tests" sh -c "go test -race -timeout 3m $(UNIT)"
+	@$(STEP) "queue: five million admissions, order, cost" go test -timeout 2m ./lb/queue
+	@$(STEP) "queue: all interleavings" go test -tags queuestep -timeout 2m ./lb/queue
+	@$(STEP) "queue: random yields, race detector" go test -race -tags queuestep -timeout 2m -run 'Stress|Millions|Histor|Order' ./lb/queue
 
 e2e: unit
 	@$(STEP) "end-to-end tests" go test -count=1 -timeout 4m ./tools/e2e
