@@ -154,7 +154,6 @@ func (e *explorer) run() error {
 		}
 		e.running = nil
 	}()
-	var trace []string
 	for depth := 0; ; depth++ {
 		if depth == len(e.path) {
 			if !e.extend(coroutines) {
@@ -178,9 +177,8 @@ func (e *explorer) run() error {
 		return nil
 	}
 	e.runs++
-	trace = w.trace(e.path)
 	if err := w.finally(coroutines); err != nil {
-		return fmt.Errorf("%w, after\n%s", err, strings.Join(trace, "\n"))
+		return fmt.Errorf("%w, after\n%s", err, strings.Join(w.trace(e.path), "\n"))
 	}
 	if e.endings != nil {
 		e.endings[w.ending()]++
