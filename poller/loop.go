@@ -20,6 +20,7 @@ const (
 	PeerClosed Events = unix.EPOLLRDHUP // the peer sent its FIN: reading will reach the end
 	Hangup     Events = unix.EPOLLHUP   // both directions are closed
 	Failed     Events = unix.EPOLLERR   // Socket.Failure says why
+	Urgent     Events = unix.EPOLLPRI   // out-of-band data (tcp(7)): reads stop short at its mark
 )
 
 // Handler is told that its socket is ready, on the loop's thread.
@@ -159,6 +160,7 @@ func (l *Loop) Turn() {
 	if n > 0 {
 		l.busy = l.now
 	}
+	l.turn, l.again = l.again, l.turn
 	l.dispatch(n)
 	l.repeat()
 	l.deliver()
@@ -185,18 +187,15 @@ func (l *Loop) dispatch(n int) {
 	}
 }
 
-// repeat hands over the events that were put off; what is put off meanwhile waits for the next turn.
+// repeat hands over the events that were put off before this turn; what is put off meanwhile waits for the next one.
 func (l *Loop) repeat() {
-	if len(l.again) == 0 {
-		return
-	}
-	l.turn, l.again = l.again, l.turn[:0]
 	for _, p := range l.turn {
 		s := &l.slots[p.slot]
 		if s.generation == p.generation && s.handler != nil {
 			s.handler.Ready(p.events)
 		}
 	}
+	l.turn = l.turn[:0]
 }
 
 // Again makes the loop hand ev for s to its handler once more in its next turn, after the events that come until then:
@@ -207,7 +206,7 @@ func (l *Loop) Again(s *Socket, ev Events) {
 
 // Watch registers s, edge-triggered for everything, for as long as it is open. The kernel reports what is ready already.
 func (l *Loop) Watch(s *Socket, h Handler) Errno {
-	return l.watch(s, h, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET)
+	return l.watch(s, h, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLET)
 }
 
 func (l *Loop) watch(s *Socket, h Handler, events uint32) Errno {

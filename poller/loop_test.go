@@ -208,6 +208,7 @@ func TestStaleEvent(t *testing.T) {
 	if e := l.Watch(&b, second); e != 0 {
 		t.Fatal(e)
 	}
+	l.turn, l.again = l.again, l.turn
 	l.dispatch(n)
 	l.repeat()
 	if first.ready != 0 || second.ready != 0 {

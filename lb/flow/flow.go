@@ -98,6 +98,7 @@ type side struct {
 	readable    bool // there may be bytes, or the end, to read
 	closing     bool // the peer's FIN or an error was reported: no further event will come for it
 	failed      bool // an error was reported: reading will meet it
+	urgent      bool // out-of-band data was reported: reads stop short at its mark
 	readClosed  bool // the end was read, or the socket is broken
 	blocked     bool // it took less than it was given; Writable will say when it takes more
 	writeClosed bool // a FIN was sent, or the socket is broken
@@ -176,6 +177,9 @@ func (s *side) Ready(ev poller.Events) {
 	}
 	if ev&poller.Writable != 0 {
 		s.blocked = false
+	}
+	if ev&poller.Urgent != 0 {
+		s.urgent = true
 	}
 	switch f.stage {
 	case forwarding:

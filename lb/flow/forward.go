@@ -128,8 +128,10 @@ func (f *Flow) copy(from, to *side, first bool) {
 		if first {
 			from.fullReads = 0
 		}
-		from.readable = from.failed
-		from.readClosed = from.closing && !from.failed
+		if !from.urgent {
+			from.readable = from.failed
+			from.readClosed = from.closing && !from.failed
+		}
 	}
 	// The end follows these bytes at once: in one segment with them, if the kernel waits for it.
 	sent, ok := f.send(to, buffer[:n], from.readClosed)
