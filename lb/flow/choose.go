@@ -51,6 +51,10 @@ func (f *Flow) chosen(outcome backend.Outcome) {
 		}
 		f.rearm()
 	case backend.NoServer:
+		if f.stage == queued { // sent back: it waits no more, and no grant is on its way
+			f.queueEnd = f.loop.Now()
+			f.stage = connecting
+		}
 		f.end('S', 'C')
 	}
 }
