@@ -240,6 +240,9 @@ func (r *Request) place(more int) {
 	}
 }
 
+// WaitsAt is the server at which a queued request waits; nil: it waits for any. Its loop calls it.
+func (r *Request) WaitsAt() *Server { return r.bound }
+
 // CountWait notes how long a granted request has waited. Its loop calls it.
 func (r *Request) CountWait(d time.Duration) {
 	us := uint64(d / time.Microsecond)

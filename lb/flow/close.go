@@ -20,6 +20,9 @@ func (f *Flow) end(cause, at byte) {
 		f.queueEnd = l.Now()
 	}
 	granted := f.stage == queued && !f.backend.Cancel(&f.request)
+	if granted { // another loop may be writing the request still: Deliver will recycle the flow
+		f.stage = orphaned
+	}
 	// HAProxy's counts in the log line leave out the server's slot and the backend's place, which are free by then.
 	if !granted {
 		f.releaseSlot()
@@ -30,7 +33,6 @@ func (f *Flow) end(cause, at byte) {
 	f.closeSockets()
 	f.bind.release()
 	if granted {
-		f.stage = orphaned // Deliver will recycle it
 		return
 	}
 	f.stage = closed
@@ -186,7 +188,7 @@ func (f *Flow) fill(r *tcplog.Record) {
 	}
 	r.Backend = f.backend.Name
 	r.BeConn = int(f.backend.Flows.Value())
-	if f.request.Queued {
+	if f.stage != orphaned && f.request.Queued {
 		r.BeQueue, r.SrvQueue = f.request.QueueAhead, f.request.ServerAhead
 	}
 	if s := f.lastServer; s != nil {
