@@ -38,6 +38,10 @@ func (f *Flow) chosen(outcome backend.Outcome) {
 		if f.stage == queued {
 			f.request.CountWait(f.queueEnd - f.attempt)
 		}
+		if last := f.lastServer; last != nil && last != f.request.Server {
+			f.redispatched = true
+			f.countConnect(stats.Redispatches)
+		}
 		f.lastServer = f.request.Server
 		f.target = f.backend.Targets[f.lastServer.Index].Load()
 		f.connect()

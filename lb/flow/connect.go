@@ -192,10 +192,6 @@ func (f *Flow) connectFailed(errno poller.Errno) {
 		before := f.request.Server
 		outcome := f.backend.Redispatch(&f.request)
 		if outcome != backend.Granted || f.request.Server != before {
-			if outcome == backend.Granted {
-				f.redispatched = true
-				f.countConnect(stats.Redispatches)
-			}
 			f.chosen(outcome)
 			return
 		}
