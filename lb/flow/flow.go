@@ -204,17 +204,25 @@ func (s *side) Ready(ev poller.Events) {
 }
 
 // clientWhileWaiting looks whether the client has left while the flow waits for its server. A reset ends the flow; a FIN
-// only with "option abortonclose", because a client may well send its request, half-close, and wait for the answer.
+// only with "option abortonclose", because a client may well send its request, half-close, and wait for the answer. One
+// that has sent nothing and is still far from a server has left, too: HAProxy has it so.
 func (f *Flow) clientWhileWaiting(ev poller.Events) {
 	gone := ev&(poller.Failed|poller.Hangup) != 0
-	if ev&poller.PeerClosed != 0 && f.backend.AbortOnClose {
-		gone = true
+	if ev&poller.PeerClosed != 0 && !gone {
+		gone = f.backend.AbortOnClose || (f.stage == queued || f.stage == pausing) && f.client.sentNothing()
 	}
 	if !gone {
 		return
 	}
 	f.frontend.Stats.Add(f.loop.ID, stats.ClientAborts, 1)
 	f.end('C', f.stageLetter())
+}
+
+// sentNothing tells of a side that has ended whether it did so without a byte that is still to be read.
+func (s *side) sentNothing() bool {
+	var b [1]byte
+	n, errno := s.Peek(b[:])
+	return n == 0 && errno == 0
 }
 
 // stageLetter is the second letter of the termination state.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -133,11 +134,11 @@ func (s *script) until(what string, done func() bool) {
 
 // settle turns the loop until what is under way has arrived: loopback delivers within the call that sends.
 func (s *script) settle() {
-	for range 4 {
-		for range 5 {
+	for range 3 {
+		for range 3 {
 			s.loop.Turn()
 		}
-		time.Sleep(100 * time.Microsecond)
+		runtime.Gosched()
 	}
 }
 
@@ -294,7 +295,9 @@ func (s *script) counts(c *stats.Counters, pairs ...any) {
 // over fails the test unless all flows have ended and every place and slot was given back.
 func (s *script) over() {
 	s.t.Helper()
-	s.settle()
+	for deadline := time.Now().Add(5 * time.Second); s.loop.count != 0 && time.Now().Before(deadline); {
+		s.settle()
+	}
 	if s.loop.count != 0 || s.loop.flows != nil {
 		s.t.Errorf("%d flows are open", s.loop.count)
 	}
@@ -312,5 +315,67 @@ func (s *script) over() {
 	}
 	if s.backend.Queued() != 0 {
 		s.t.Errorf("%d wait", s.backend.Queued())
+	}
+}
+
+// blackHole makes connects to v hang: its backlog is full, and the kernel drops what comes. The function ends that.
+func (v *scriptServer) blackHole() func() {
+	v.s.t.Helper()
+	v.relisten(poller.ListenOptions{Backlog: 1})
+	var full []*peer
+	for range 2 { // a backlog of 1 holds two (listen(2) and tcp_check_req's comparison)
+		c := &peer{s: v.s}
+		v.s.peers.Connect(&c.Socket, v.listener.Addr(), poller.Addr{}, &poller.ConnectOptions{})
+		full = append(full, c)
+	}
+	return func() {
+		for _, c := range full {
+			taken := &peer{s: v.s}
+			v.s.peers.Accept(v.watch, &taken.Socket)
+			taken.close()
+			c.close()
+		}
+	}
+}
+
+// down makes v refuse connections, up ends that.
+func (v *scriptServer) down() {
+	v.s.peers.Pause(v.watch)
+	v.listener.Close()
+}
+
+func (v *scriptServer) up() { v.listen(poller.ListenOptions{}) }
+
+func (v *scriptServer) relisten(o poller.ListenOptions) {
+	v.down()
+	v.listen(o)
+}
+
+func (v *scriptServer) listen(o poller.ListenOptions) {
+	v.s.t.Helper()
+	var err error
+	if v.listener, err = poller.Listen(v.s.backend.Targets[0].Load().Addr, o); err != nil {
+		v.s.t.Fatal(err)
+	}
+	if v.watch, err = v.s.peers.Accepting(v.listener, nobody{}); err != nil {
+		v.s.t.Fatal(err)
+	}
+}
+
+// acceptWith takes connections until one brings the text.
+func (v *scriptServer) acceptWith(text string) *peer {
+	v.s.t.Helper()
+	for {
+		c := v.accept()
+		have, _ := "", ""
+		for range 3 {
+			more, _ := c.read()
+			have += more
+			v.s.settle()
+		}
+		if have == text {
+			return c
+		}
+		c.close()
 	}
 }
