@@ -21,8 +21,9 @@
 //  5. [Server.Open], [Server.Close], [Server.SetLimit] and [Server.Fill] may be called at any time. A server starts closed.
 //     Where a dynamic limit rises by itself, the caller calls Fill.
 //
-// All may be called from any goroutine, but that two goroutines must not use one Waiter at once. Owner's methods are called
-// without any lock held, by the goroutine that freed the slot.
+// All may be called from any goroutine, but that two goroutines must not use one Waiter at once: it may be used again once its
+// outcome is known and the Wait that began it has returned. Owner's methods are called without any lock held, by the goroutine
+// that freed the slot or looked again; a grant may come before Wait has returned Waiting.
 //
 // # What guards what
 //
@@ -32,7 +33,8 @@
 //     one event that decides a waiter's outcome, and it happens once: what follows belongs to the taker.
 //   - stripe.head repeats the key of the heap's head for those who look without the lock. It is written under it.
 //   - level.waiting is raised before a waiter is published and lowered after it was taken, so that zero proves that nobody
-//     whose publication is complete is there.
+//     whose publication is complete is there, and spares a look at the heads. It proves nothing else: who acted upon a waiter
+//     that is counted and not yet published would find nobody.
 //
 // # Why no waiter is stranded
 //
@@ -40,9 +42,10 @@
 // recheck and release use it and nothing else.
 //
 // Call a server free when it is open and has an unclaimed slot. Three steps make a server free: the decrement in Slots.free,
-// the store of a higher limit, the store of open. Each is followed, in the same call, by a look: is anybody waiting (awaited),
-// and if so, claim and take the best (Release, SetLimit, Open; the latter two through Fill). On the other side, a waiter's
-// publication (push) is followed, in the same call, by the recheck: is a server free, and if so, claim and take the best.
+// the store of a higher limit, the store of open. Each is followed, in the same call, by a look: is anybody waiting (awaited:
+// the count, then the heads), and if so, claim and take the best (Release, SetLimit, Open; the latter two through Fill). On
+// the other side, a waiter's publication (push) is followed, in the same call, by the recheck: is a server free, and if so,
+// claim and take the best.
 //
 // Suppose that all calls have returned, waiter w is still queued, and a server s that w may be given is free. Let F be the
 // last step that made s free, and P the publication of w. Go's atomics are sequentially consistent (go.dev/ref/mem), so P
@@ -52,9 +55,9 @@
 //     later, and F was not the last. So the recheck claimed a slot of s. It then took w (and w is not queued), or a better
 //     waiter (and the slot is held by that one; the recheck looked again), or nobody, which is impossible while w is queued:
 //     takeBest sees everyone who was published before it began.
-//   - P before F: the look after F sees w: waiting was raised before P. It claims a slot of s, or fails because all are
-//     claimed by others, each of whom will free theirs, and F was not the last. Having claimed it takes w or a better one.
-//     Should it find nobody, w is not queued.
+//   - P before F: the look after F sees w's head or a better one, as the count was raised before P. It claims a slot of s,
+//     or fails because all are claimed by others, each of whom will free theirs, and F was not the last. Having claimed it
+//     takes w or a better one. Should it find nobody, w is not queued.
 //
 // A slot that was claimed for a waiter that was gone is freed through Release, which looks again: who found the server full
 // because of that claim is found by that look.
@@ -67,8 +70,8 @@
 // The recheck claims before it dequeues. So a waiter that is told to try again holds the slot already: the second try cannot
 // fail, and there is no third. (HAProxy's first remedy dequeued on a condition that was not the admission's, and could be
 // told to try again for ever.) A round of the recheck that ends with neither w nor nobody has served another waiter; a round
-// of takeBest that finds its stripe changed follows another's taking. So each loop repeats only because another call made
-// progress.
+// of takeBest that finds its stripe changed follows another's taking; a release goes round again only if the waiter whose head
+// it saw was taken by another. So each loop repeats only because another call made progress, never because one stands still.
 //
 // # Order
 //
@@ -81,7 +84,8 @@
 //
 // # Cost
 //
-// Admit and Release without waiters touch the server's word and two counters of waiters, without a lock. Queueing locks one
-// stripe and looks at the servers' words, one after the other, until one is free; a grant reads the heads of the stripes at
-// two levels and locks one.
+// Admit and Release without waiters touch the server's word and two counters of waiters, without a lock: 10 to 15 ns. Queueing
+// locks one stripe and looks at the servers' words, one after the other, until one is free; a grant reads the heads of the
+// stripes at two levels and locks one. Nothing allocates, but for a stripe's heap when it grows. On two cores a plain mutex
+// around one heap is as quick as the stripes while few wait: docs/queue.md has the numbers.
 package queue
