@@ -127,8 +127,8 @@ type raceRow struct {
 	Queue      *queueCounters    `json:"queue,omitempty"`              // what sluice counted
 
 	// With the ends of their confidence intervals.
-	AtRiskPerThousand [3]float64 `json:"at_risk_per_thousand"`
-	StuckPerMillion   [3]float64 `json:"stuck_per_million"`
+	AtRiskPerThousand *[3]float64 `json:"at_risk_per_thousand,omitempty"` // nil: the balancer did not look, or does not tell
+	StuckPerMillion   [3]float64  `json:"stuck_per_million"`
 }
 
 // estimate fills the rates. Requests that are stuck together are one incident, so the interval is that of incidents.
@@ -137,8 +137,9 @@ func (r *raceRow) estimate() {
 		low, high := interval(k, r.Requests)
 		return [3]float64{scale * float64(k) / float64(max(r.Requests, 1)), scale * low, scale * high}
 	}
-	if r.Queue != nil {
-		r.AtRiskPerThousand = rate(min(r.Queue.AtRisk, r.Requests), 1e3)
+	if r.Queue != nil && r.Recheck != "off" {
+		risk := rate(min(r.Queue.AtRisk, r.Requests), 1e3)
+		r.AtRiskPerThousand = &risk
 	}
 	each := 1.0
 	if r.Incidents > 0 {

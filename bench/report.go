@@ -18,9 +18,9 @@ func writeRows(out io.Writer, rows []*raceRow) {
 		recheck, risk, requeued := "-", "-", "-"
 		if r.Queue != nil {
 			recheck = r.Recheck
-			if recheck == "on" {
-				risk, requeued = estimated(r.AtRiskPerThousand), fmt.Sprint(r.Queue.Requeued)
-			}
+		}
+		if r.AtRiskPerThousand != nil {
+			risk, requeued = estimated(*r.AtRiskPerThousand), fmt.Sprint(r.Queue.Requeued)
 		}
 		if r.Yields > 0 {
 			recheck += ", yields"

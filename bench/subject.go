@@ -112,6 +112,7 @@ func (s *subject) start(dir, text string, c settings) (*process, error) {
 			return nil, err
 		}
 	}
+	time.Sleep(100 * time.Millisecond) // until the servers have seen the last of these connections
 	return p, nil
 }
 
