@@ -115,25 +115,24 @@ func (a *Acceptor) acceptOne() bool {
 	return true
 }
 
+// claim takes a place within the bind's, the frontend's and the process's limit, in this order. A place that is given back
+// because a wider limit was reached may have stopped another loop's acceptor meanwhile: it is woken.
 func (a *Acceptor) claim() bool {
 	p, f, b := a.loop.process, a.bind.Frontend, a.bind
-	if !p.Flows.AddBelow(p.MaxConn) {
-		return false
-	}
-	if !f.Flows.AddBelow(f.MaxConn) {
-		p.Flows.Add(-1)
-		return false
-	}
-	if b.MaxConn > 0 {
-		if !b.Flows.AddBelow(b.MaxConn) {
-			p.Flows.Add(-1)
-			f.Flows.Add(-1)
-			return false
-		}
-	} else {
+	if b.MaxConn == 0 {
 		b.Flows.Add(1)
+	} else if !b.Flows.AddBelow(b.MaxConn) {
+		return false
 	}
-	return true
+	if f.Flows.AddBelow(f.MaxConn) {
+		if p.Flows.AddBelow(p.MaxConn) {
+			return true
+		}
+		f.Flows.Add(-1)
+	}
+	b.Flows.Add(-1)
+	f.resume()
+	return false
 }
 
 func (a *Acceptor) room() bool {
