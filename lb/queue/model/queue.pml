@@ -130,6 +130,9 @@ byte held[SERVERS]; /* slots that a flow holds or has in its mail */
 /* The one outcome of i's wait. Part of the step that brings it about. */
 inline outcome(i) { assert(due[i]); due[i] = false }
 
+/* A flow gets a slot of s. */
+inline serve(s) { held[s]++; assert(held[s] <= HIGHEST(s)) }
+
 inline lock(x) { atomic { !locked[x] -> locked[x] = true } }
 
 inline unlock(x) { locked[x] = false }
@@ -216,6 +219,20 @@ inline best(l) {
 	fi
 }
 
+#ifdef LOOK_AT_HEADS
+/* The look of a release that found nobody: at the heads, not at the counters. -> ok */
+inline published(s) {
+	atomic { at = 0; key = NONE };
+#if POOLED
+	best(POOL);
+#endif
+#if BINDS
+	best(s + 1);
+#endif
+	atomic { ok = key != NONE; at = 0; key = 0 }
+}
+#endif
+
 /* stripe.popBest -> got */
 inline popBest(x, most) {
 	lock(x);
@@ -261,13 +278,20 @@ inline takeBest(s) {
 }
 
 /* Owner.Granted, of the one that was taken */
-inline grant(s) { outcome(got); held[s]++; assert(held[s] <= HIGHEST(s)); assert(mail[got] == 0); mail[got] = GRANTED(s); got = 0 }
+inline grant(s) { outcome(got); serve(s); assert(mail[got] == 0); mail[got] = GRANTED(s); got = 0 }
 
 /* Server.Release of a slot that was claimed and nobody has */
 inline release(s) {
 	do
 	:: atomic { assert(word[s] > 0); word[s]-- };
+#ifdef LOOK_AT_HEADS
+	   if
+	   :: atomic { again -> again = false }; published(s)
+	   :: !again -> awaited(s)
+	   fi;
+#else
 	   awaited(s);
+#endif
 	   if
 	   :: ok -> mayTake(s)
 	   :: else
@@ -278,7 +302,11 @@ inline release(s) {
 	   fi;
 	   if
 	   :: atomic { got != NONE -> grant(s); ok = false; break }
-	   :: atomic { got == NONE -> got = 0; ok = false }
+	   :: atomic { got == NONE -> got = 0; ok = false;
+#ifdef LOOK_AT_HEADS
+	   	again = true
+#endif
+	   }
 	   fi
 	od
 }
@@ -332,6 +360,9 @@ proctype Loop(byte me; byte lev; bool holds) {
 #ifdef ORDER
 	byte seen;
 #endif
+#ifdef LOOK_AT_HEADS
+	bool again;
+#endif
 
 	if
 	:: lev == BOUND_B -> s = 1
@@ -357,7 +388,7 @@ arrive:
 	:: atomic { !ok } -> mayTake(s)
 	fi;
 	if
-	:: atomic { ok -> ok = false; held[s]++; assert(held[s] <= HIGHEST(s)); goto served }
+	:: atomic { ok -> ok = false; serve(s); goto served }
 	:: !ok
 	fi;
 
@@ -403,7 +434,7 @@ arrive:
 	   fi;
 	   takeBest(s);
 	   if
-	   :: atomic { got == me -> outcome(me); held[s]++; assert(held[s] <= HIGHEST(s)); got = 0; goto served } /* TryAgain */
+	   :: atomic { got == me -> outcome(me); serve(s); got = 0; goto served } /* TryAgain */
 	   :: atomic { got != me && got != NONE -> grant(s) }
 	   :: atomic { got == NONE -> assert(!(heap[MINE] & BIT(me))); got = 0 }; release(s); goto waits
 	   fi
@@ -508,6 +539,9 @@ proctype Administrator(bool first) {
 #ifdef ORDER
 	byte seen;
 #endif
+#ifdef LOOK_AT_HEADS
+	bool again;
+#endif
 
 #if SCRIPT == CLOSE || SCRIPT == CLOSE_OPEN
 	closes(0);
@@ -533,18 +567,19 @@ proctype Administrator(bool first) {
 
 /* What has to hold when nobody can go on. */
 inline quiet(s) {
-	assert(word[s] == held[s]); /* no slot leaked, none given twice */
-	if
-	:: open[s] && word[s] < limit[s] -> assert(QUEUED(POOL) == 0 && QUEUED(s + 1) == 0) /* nobody is stranded */
-	:: else
-	fi;
-	assert(open[s] || QUEUED(s + 1) == 0) /* nor waits for a closed server alone */
+	leaked = word[s] != held[s]; /* or given twice */
+	assert(!leaked);
+	stranded = open[s] && word[s] < limit[s] && (QUEUED(POOL) || QUEUED(s + 1));
+	assert(!stranded);
+	forgotten = !open[s] && QUEUED(s + 1); /* by a server that was closed */
+	assert(!forgotten)
 }
 
 #define STRAY(i) (due[i] != ((QUEUED(POOL) & BIT(i)) || (QUEUED(1) & BIT(i)) || (SERVERS > 1 && (QUEUED(SERVERS) & BIT(i)))))
 
 init {
 	byte i;
+	bool leaked, stranded, forgotten;
 	atomic {
 		for (i : 0 .. SERVERS - 1) {
 			limit[i] = (i == 0 -> LIMIT : LIMIT_B);
