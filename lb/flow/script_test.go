@@ -39,6 +39,7 @@ type script struct {
 // scriptServer is where connections to one server arrive.
 type scriptServer struct {
 	s        *script
+	index    int
 	listener *poller.Listener
 	watch    *poller.Acceptor
 }
@@ -53,6 +54,8 @@ type peer struct {
 type nobody struct{}
 
 func (nobody) Ready(poller.Events) {}
+
+var mustAddrPort = netip.MustParseAddrPort
 
 var loopback = poller.IP(netip.MustParseAddrPort("127.0.0.1:0"))
 
@@ -94,7 +97,7 @@ func newScript(t *testing.T, p *config.Proxy, change ...func(*script)) *script {
 	s.frontend.Log, s.frontend.Format, s.frontend.ErrorFormat = logger, tcplog.TCP, tcplog.Error
 	s.backend.Targets = makeTargets(len(p.Servers), nil)
 	for i := range p.Servers {
-		v := &scriptServer{s: s}
+		v := &scriptServer{s: s, index: i}
 		v.listener, err = poller.Listen(loopback, poller.ListenOptions{})
 		fatal(err)
 		v.watch, err = s.peers.Accepting(v.listener, nobody{})
@@ -164,6 +167,7 @@ func (s *script) client() *peer {
 	s.t.Helper()
 	c, before := s.dial(), s.frontend.Stats.Sum(stats.Connections)
 	s.until("accept", func() bool { return s.frontend.Stats.Sum(stats.Connections) > before })
+	s.settle()
 	return c
 }
 
@@ -354,7 +358,7 @@ func (v *scriptServer) relisten(o poller.ListenOptions) {
 func (v *scriptServer) listen(o poller.ListenOptions) {
 	v.s.t.Helper()
 	var err error
-	if v.listener, err = poller.Listen(v.s.backend.Targets[0].Load().Addr, o); err != nil {
+	if v.listener, err = poller.Listen(v.s.backend.Targets[v.index].Load().Addr, o); err != nil {
 		v.s.t.Fatal(err)
 	}
 	if v.watch, err = v.s.peers.Accepting(v.listener, nobody{}); err != nil {
