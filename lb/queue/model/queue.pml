@@ -3,9 +3,9 @@
  * properties and what was left out; model_test.go has the configurations and runs them.
  *
  * A configuration is a set of definitions (spin -D):
- *   LOOPS     processes that arrive, wait, are served, release, time out: 1 to 3. Loop i's waiter has key i: 0 is the best.
- *   AT0..AT2  where each of them waits: POOL, or BOUND_A, BOUND_B
- *   HELD0..2  1: it begins with a slot of server A (in BOUND_B: of B) and only releases it
+ *   LOOPS     processes that arrive, wait, are served, release, time out: 1 to 4. Loop i's waiter has key i: 0 is the best.
+ *   AT0..AT3  where each of them waits: POOL, or BOUND_A, BOUND_B
+ *   HELD0..3  1: it begins with a slot of server A (in BOUND_B: of B) and only releases it
  *   STRIPES   loop i uses stripe i % STRIPES; with 2, stripe 0 has the best waiter and the worst
  *   SERVERS   1 or 2: A and B
  *   LIMIT     of A at first, and LIMIT_B of B
@@ -13,7 +13,9 @@
  *   TIMEOUTS  1: a waiter may be cancelled at any moment
  *   KEEPS     1: who is served may keep the slot for ever
  *   ASKS      1: who was sent back asks again, for any server of the pool
- * and at most one of NO_RECHECK, OTHER_PREDICATE, LOOK_FIRST: protocols that are broken.
+ *   ROUNDS    how often each loop arrives
+ *   ORDER     (defined) nobody who was there is passed over for a worse one; for ROUNDS=1 without ASKS
+ * and at most one of NO_RECHECK, OTHER_PREDICATE, LOOK_FIRST, COUNTS_ONLY: protocols that are broken.
  *
  * Loads of what nobody writes in a configuration are left out: they commute with every other step.
  */
@@ -140,17 +142,45 @@ inline unlock(x) { locked[x] = false }
 /* stripe.remove and publish: the heap is the lock's, so that only the store to head is seen from outside. */
 inline remove(x, i) { heap[x] = heap[x] & ~BIT(i); head[x] = LOWEST(heap[x]) }
 
+/* One look at whether a stripe has a head, in level.awaited -> ok */
+inline any(x) {
+	if
+	:: ok
+	:: !ok -> ok = head[x] != NONE
+	fi
+}
+
+/* level.awaited -> ok */
+inline awaitedAt(l) {
+#ifdef COUNTS_ONLY
+	ok = waiting[l] > 0
+#else
+	if
+	:: atomic { waiting[l] == 0 -> ok = false }
+	:: waiting[l] > 0 ->
+		ok = head[(l) * STRIPES] != NONE;
+#if STRIPES > 1
+		any((l) * STRIPES + 1);
+#endif
+#if STRIPES > 2
+		any((l) * STRIPES + 2);
+#endif
+	fi
+#endif
+}
+
 /* Server.awaited -> ok */
 inline awaited(s) {
 #if BINDS && POOLED
+	awaitedAt(s + 1);
 	if
-	:: atomic { waiting[s + 1] > 0 -> ok = true }
-	:: waiting[s + 1] == 0 -> ok = waiting[POOL] > 0
+	:: ok
+	:: !ok -> awaitedAt(POOL)
 	fi
 #elif BINDS
-	ok = waiting[s + 1] > 0
+	awaitedAt(s + 1)
 #else
-	ok = waiting[POOL] > 0
+	awaitedAt(POOL)
 #endif
 }
 
@@ -219,20 +249,6 @@ inline best(l) {
 	fi
 }
 
-#ifdef LOOK_AT_HEADS
-/* The look of a release that found nobody: at the heads, not at the counters. -> ok */
-inline published(s) {
-	atomic { at = 0; key = NONE };
-#if POOLED
-	best(POOL);
-#endif
-#if BINDS
-	best(s + 1);
-#endif
-	atomic { ok = key != NONE; at = 0; key = 0 }
-}
-#endif
-
 /* stripe.popBest -> got */
 inline popBest(x, most) {
 	lock(x);
@@ -284,14 +300,7 @@ inline grant(s) { outcome(got); serve(s); assert(mail[got] == 0); mail[got] = GR
 inline release(s) {
 	do
 	:: atomic { assert(word[s] > 0); word[s]-- };
-#ifdef LOOK_AT_HEADS
-	   if
-	   :: atomic { again -> again = false }; published(s)
-	   :: !again -> awaited(s)
-	   fi;
-#else
 	   awaited(s);
-#endif
 	   if
 	   :: ok -> mayTake(s)
 	   :: else
@@ -302,11 +311,7 @@ inline release(s) {
 	   fi;
 	   if
 	   :: atomic { got != NONE -> grant(s); ok = false; break }
-	   :: atomic { got == NONE -> got = 0; ok = false;
-#ifdef LOOK_AT_HEADS
-	   	again = true
-#endif
-	   }
+	   :: atomic { got == NONE -> got = 0; ok = false }
 	   fi
 	od
 }
@@ -359,9 +364,6 @@ proctype Loop(byte me; byte lev; bool holds) {
 #endif
 #ifdef ORDER
 	byte seen;
-#endif
-#ifdef LOOK_AT_HEADS
-	bool again;
 #endif
 
 	if
@@ -538,9 +540,6 @@ proctype Administrator(bool first) {
 #endif
 #ifdef ORDER
 	byte seen;
-#endif
-#ifdef LOOK_AT_HEADS
-	bool again;
 #endif
 
 #if SCRIPT == CLOSE || SCRIPT == CLOSE_OPEN

@@ -19,10 +19,9 @@ const timeLimit = 5 * time.Minute
 // search is what spin looks for.
 type search struct {
 	definitions string
-	// cycles: look for runs without end. Otherwise for assertions that fail and for ends where somebody is stuck.
+	// cycles: look for runs without end. No process is owed its turn: a run in which one goes round for ever while another
+	// stands still counts. Otherwise look for assertions that fail and for ends where somebody is stuck.
 	cycles bool
-	// unfair: also for those in which a process that could go on is never given its turn.
-	unfair bool
 	// large ones take minutes and gigabytes: only with MODEL_LARGE=1.
 	large bool
 }
@@ -73,10 +72,7 @@ func (s search) run(t *testing.T, model string) result {
 	}
 	compile, look := "-DSAFETY", "-m100000"
 	if s.cycles {
-		compile, look = "-DNP", "-m100000 -l -f"
-	}
-	if s.unfair {
-		look = "-m100000 -l"
+		compile, look = "-DNP", "-m100000 -l"
 	}
 	// Compiling takes longer than most searches do.
 	optimise, memory := "-O0", "-DMEMLIM=1000"
