@@ -2,6 +2,7 @@ package flow
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -202,5 +203,50 @@ func TestCut(t *testing.T) {
 	s.counts(s.frontend.Stats, stats.Killed, 3)
 	for range 3 {
 		s.line(`f b/\S+ -?\d+/-?\d+/\d+ 0 K[DQ] .*`)
+	}
+}
+
+// A flow that has given up while its grant was on its way is not cut a second time.
+func TestCutAfterCrossing(t *testing.T) {
+	s := newScript(t, scriptProxy(&config.Server{MaxConn: 1}))
+	first, _ := s.flow()
+	second := s.client()
+	s.loop.Cut() // delivered in the turn in which both clients are found to have left
+	for _, c := range []*peer{first, second} {
+		c.Abort()
+		c.close()
+	}
+	s.over()
+	s.counts(s.frontend.Stats, stats.Killed, 0, stats.ClientAborts, 2)
+}
+
+// Out-of-band data need not survive, but it does not keep what follows it: reads stop short at its mark.
+func TestUrgentData(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		spliced bool
+		then    func(*peer)
+		end     string
+	}{
+		{"copied", false, func(*peer) {}, ""},
+		{"copied, with the end", false, func(c *peer) { c.CloseWrite() }, "EOF"},
+		{"spliced", true, func(*peer) {}, ""},
+		{"spliced, with the end", true, func(c *peer) { c.CloseWrite() }, "EOF"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newScript(t, scriptProxy(&config.Server{}), func(s *script) { s.frontend.SpliceRequest = test.spliced })
+			client, server := s.flow()
+			client.send("begin ")
+			client.Send([]byte("before "))
+			if _, err := syscall.SendmsgN(client.FD(), []byte("!"), nil, nil, syscall.MSG_OOB); err != nil {
+				t.Fatal(err)
+			}
+			client.Send([]byte("after"))
+			test.then(client)
+			server.got("begin before after", test.end)
+			client.reset()
+			server.close()
+			s.over()
+		})
 	}
 }

@@ -104,7 +104,7 @@ func (f *Flow) move(from, to *side) {
 			f.loop.Again(&from.Socket, poller.Readable)
 			return
 		}
-		if from.fullReads >= from.spliceAfter {
+		if from.fullReads >= from.spliceAfter && !from.urgent { // splice never gets past an urgent mark
 			f.splice(from)
 		} else {
 			f.copy(from, to, round == 0)
