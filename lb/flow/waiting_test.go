@@ -224,6 +224,32 @@ func TestSentBack(t *testing.T) {
 	}
 }
 
+// The time of a flow that is sent back and waits again runs on.
+func TestSentBackKeepsItsTime(t *testing.T) {
+	p := scriptProxy(&config.Server{MaxConn: 1}, &config.Server{MaxConn: 1})
+	p.Balance.Algorithm = config.SourceHash
+	s := newScript(t, p)
+	s.backend.Timeouts.Queue = 5000
+	s.client()
+	at := 0
+	if s.backend.Servers[1].Served() == 1 {
+		at = 1
+	}
+	a, b := s.client(), s.client()
+	s.pass(4 * time.Second)
+	s.backend.Servers[at].SetMaintenance(true) // one gets the other server, one waits there
+	s.settle()
+	s.counts(s.backend.Stats, stats.Sessions, 2)
+	s.pass(time.Second - time.Millisecond)
+	b.silent()
+	s.pass(time.Millisecond)
+	b.got("", "EOF")
+	a.silent()
+	s.line(`f b/<NOSRV> 5000/-1/5000 0 sQ .*`)
+	s.counts(s.backend.Servers[1-at].Stats, stats.QueueTimeouts, 1)
+	s.counts(s.backend.Servers[at].Stats, stats.QueueTimeouts, 0)
+}
+
 // A flow that gives up while another loop grants it a slot looks at nothing that the other writes (for the race detector).
 func TestForeignGrantCrosses(t *testing.T) {
 	s := newScript(t, oneSlot())
