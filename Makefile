@@ -16,7 +16,7 @@ run: build
 	./sluice demo
 
 build:
-	@go build -o sluice .
+	@CGO_ENABLED=0 go build -o sluice .
 
 test: check unit e2e
 
@@ -29,7 +29,7 @@ check:
 	@$(STEP) "build for arm64" env CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -buildvcs=false -o /dev/null ./...
 
 unit: check
-	@$(STEP) "unit tests" sh -c "go test -race -timeout 3m $(UNIT)"
+	@$(STEP) "unit tests" go test -race -timeout 4m $(UNIT)
 	@$(STEP) "queue: five million admissions, order, cost" go test -timeout 2m ./lb/queue
 	@$(STEP) "queue: all interleavings" go test -tags queuestep -timeout 2m ./lb/queue
 	@$(STEP) "queue: random yields, race detector" go test -race -tags queuestep -timeout 2m -run 'Stress|Millions|Histor|Order' ./lb/queue
@@ -45,7 +45,7 @@ fuzz:
 	@tools/fuzz
 
 bench-go:
-	@$(STEP) "benchmarks" sh -c "go test -run '^$$' -bench . -benchmem $(UNIT)"
+	@$(STEP) "benchmarks" go test -run '^$$' -bench . -benchmem $(UNIT)
 
 clean:
 	rm -rf sluice build
