@@ -123,6 +123,18 @@ func TestRateLimit(t *testing.T) {
 	s.over()
 }
 
+// An accept that finds nobody does not use up the rate.
+func TestRateOfWhatWasAccepted(t *testing.T) {
+	s := newScript(t, scriptProxy(&config.Server{}), func(s *script) { s.frontend.Rate = &Rate{PerSecond: 4} })
+	for i := range 4 {
+		s.dial()
+		s.begun(i + 1)
+	}
+	s.counts(s.frontend.Stats, stats.RateReached, 0)
+	s.dial()
+	s.begun(4)
+}
+
 // What was accepted at most in any whole second is the rate, and it is used up; what did not happen is given back.
 func TestRate(t *testing.T) {
 	r := &Rate{PerSecond: 10}
@@ -250,9 +262,12 @@ func TestStop(t *testing.T) {
 	s.begun(3)
 	s.dial()
 	s.begun(3)
-	s.acceptor.Deliver(nil)
+	s.acceptor.Deliver(nil) // a flow's end, or a pause's, that was under way
 	s.acceptor.Expired(nil)
 	s.begun(3)
+	if len(s.alerts) != 0 {
+		t.Errorf("alerts: %q", s.alerts)
+	}
 	for _, c := range clients {
 		c.reset()
 	}

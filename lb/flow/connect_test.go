@@ -161,6 +161,26 @@ func TestRedispatchWaits(t *testing.T) {
 	s.over()
 }
 
+// A flow that waits and comes back to the server that failed it has been tried again, not redispatched.
+func TestRetryThroughQueue(t *testing.T) {
+	s := newScript(t, scriptProxy(&config.Server{MaxConn: 1}))
+	s.backend.Retries, s.backend.RedispatchEvery = 4, 2
+	s.servers[0].down()
+	first := s.client()
+	second := s.client()
+	s.pass(time.Second) // the first's second failure gives its slot to the second, and it waits
+	s.servers[0].up()
+	s.pass(time.Second)
+	s.servers[0].accept()
+	second.reset()
+	s.line(`f b/s1 1000/1000/2000 0 CD 2/2/1/1/1 0/1`)
+	s.servers[0].accept()
+	first.reset()
+	s.line(`f b/s1 2000/0/2000 0 CD 1/1/0/0/2 0/1`)
+	s.counts(s.backend.Stats, stats.Redispatches, 0, stats.Retries, 3, stats.Queued, 2)
+	s.over()
+}
+
 // Connects that cannot be are told apart.
 func TestConnectFailures(t *testing.T) {
 	for _, test := range []struct {
