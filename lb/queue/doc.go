@@ -19,7 +19,10 @@
 //  4. Whoever holds a slot (Admit, TryAgain, Granted) calls [Server.Release] once. A grant that crosses a cancellation
 //     holds one too: Cancel has answered false, and the slot is to be released when Granted comes.
 //  5. [Server.Open], [Server.Close], [Server.SetLimit] and [Server.Fill] may be called at any time. A server starts closed.
-//     Where a dynamic limit rises by itself, the caller calls Fill.
+//     Where a dynamic limit rises by itself, the caller calls Fill. A grant of s may still come just after Close(s) has
+//     returned, from a call that had found it open; and a Close that overlaps an Open may send back waiters of a server that
+//     is open again. Both are as if the calls had come in the other order.
+//  6. Cancel is for waiters that have been given to Wait.
 //
 // All may be called from any goroutine, but that two goroutines must not use one Waiter at once: it may be used again once its
 // outcome is known and the Wait that began it has returned. Owner's methods are called without any lock held, by the goroutine
@@ -41,29 +44,38 @@
 // There is one predicate, mayTake ("this server is open and has a free slot"), and it answers by claiming. Admission, the
 // recheck and release use it and nothing else.
 //
-// Call a server free when it is open and has an unclaimed slot. Three steps make a server free: the decrement in Slots.free,
-// the store of a higher limit, the store of open. Each is followed, in the same call, by a look: is anybody waiting (awaited:
-// the count, then the heads), and if so, claim and take the best (Release, SetLimit, Open; the latter two through Fill). On
-// the other side, a waiter's publication (push) is followed, in the same call, by the recheck: is a server free, and if so,
-// claim and take the best.
+// Three steps can make room on a server: the decrement in Slots.free, the store of a higher limit, the store of open. Each is
+// followed, in the same call, by a look: is anybody waiting (awaited: the count, then the heads), and if so, claim and take
+// the best. A release makes room for one and looks until that one slot is claimed or nobody waits; SetLimit and Open may make
+// room for many and look, through Fill, until a claim fails or nobody waits. On the other side, a waiter's publication (push)
+// is followed, in the same call, by the recheck: claim a slot of a server that it may be given, take the best, and go round
+// until that is the waiter itself, or no claim succeeds, or the waiter is gone.
 //
-// Suppose that all calls have returned, waiter w is still queued, and a server s that w may be given is free. Let F be the
-// last step that made s free, and P the publication of w. Go's atomics are sequentially consistent (go.dev/ref/mem), so P
-// and F are ordered.
+// Suppose that all calls have returned, waiter w is still queued, and a server s that w may be given is open and has an
+// unclaimed slot. Let F be the last decrement, raise of the limit, or opening of s, whether or not s had room before it, and P
+// the publication of w. Go's atomics are sequentially consistent (go.dev/ref/mem), so P and F are ordered. After F the number
+// served only grows and the limit only falls, so a claim that begins after F and fails proves that s is full from then on,
+// which it is not. (A claim reads the word and the limit at two moments; before F it may fail on a pair of values that never
+// stood together, which is why F is not only the step that first made room.)
 //
-//   - F before P: w's recheck comes after P and so sees s free, unless it was claimed in between; then it was freed again
-//     later, and F was not the last. So the recheck claimed a slot of s. It then took w (and w is not queued), or a better
-//     waiter (and the slot is held by that one; the recheck looked again), or nobody, which is impossible while w is queued:
-//     takeBest sees everyone who was published before it began.
-//   - P before F: the look after F sees w's head or a better one, as the count was raised before P. It claims a slot of s,
-//     or fails because all are claimed by others, each of whom will free theirs, and F was not the last. Having claimed it
-//     takes w or a better one. Should it find nobody, w is not queued.
+//   - F before P: w's recheck comes after P and so after F: its claims on s succeed. Each took w (and w is not queued), or a
+//     better waiter (and the recheck went round), or nobody, which is impossible while w is queued: takeBest sees everyone
+//     who was published before it began. It went round until w was taken, or a claim failed, which it cannot have.
+//   - P before F: the look after F sees w's head or a better one, as the count was raised before P. Its claim succeeds. A
+//     release has made room for one, and gave it to w or a better one; if s has room for more, then by an earlier decrement,
+//     raise or opening, whose own look, if it came after P, filled that room, and if it came before P, left it for the
+//     recheck of w, or of a better waiter, to fill. Fill goes on until a claim fails or nobody waits. If Fill ends because the
+//     waiter it saw was gone when it came to take it, then everyone still queued was published after the limit was stored or
+//     the server opened, and their rechecks see that room.
 //
 // A slot that was claimed for a waiter that was gone is freed through Release, which looks again: who found the server full
 // because of that claim is found by that look.
 //
 // A waiter that is bound to s and is published while s is being closed: either Close's sweep comes after the publication and
 // sends it back, or the recheck comes after the store that closed s, finds it closed and takes the waiter out itself.
+//
+// All of this is checked by machine, where prose may err: the model in lb/queue/model by spin, the code itself by the explorer
+// (go test -tags queuestep). docs/queue.md tells what each covers.
 //
 // # Why trying again ends
 //
@@ -79,7 +91,8 @@
 // their publication, between stripes in any. takeBest never takes w while a better waiter that was published before takeBest
 // began is still queued at either of the server's levels: it read that waiter's stripe's head, or a lower one, and takes only
 // a head that is not above what it read. So a grant can only overtake waiters that were published while the grant was being
-// made: with L loops, at most those that the other L-1 loops published during one takeBest, a few hundred nanoseconds.
+// made: with L loops, at most those that the other L-1 loops published during one takeBest: a few hundred nanoseconds,
+// if the kernel does not take the CPU away in the middle.
 // Newcomers do not barge: Admit refuses while anyone waits whose publication is complete.
 //
 // # Cost
