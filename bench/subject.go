@@ -125,7 +125,7 @@ type queueCounters struct {
 	TimedOut    uint64 `json:"timed_out"`
 }
 
-var queueLine = regexp.MustCompile(`SIGHUP: \S+ \S+ queue: (.*)\.`)
+var queueLine = regexp.MustCompile(`SIGHUP: (\S+) \S+ queue: (.*)\.`)
 
 // counters asks sluice for its counters.
 func (s *subject) counters(p *process, lanes int) (*queueCounters, error) {
@@ -149,8 +149,11 @@ func sumCounters(status string) *queueCounters {
 		"looked again": &sum.LookedAgain, "at risk": &sum.AtRisk, "requeued": &sum.Requeued, "granted directly": &sum.Direct, "timed out": &sum.TimedOut,
 	}
 	for _, line := range queueLine.FindAllStringSubmatch(status, -1) {
-		for part := range strings.SplitSeq(line[1], ", ") {
+		for part := range strings.SplitSeq(line[2], ", ") {
 			number, name, _ := strings.Cut(part, " ")
+			if name == "timed out" && line[1] == "Server" {
+				continue // its proxy's line counts it too
+			}
 			if n, err := strconv.ParseUint(number, 10, 64); err == nil && names[name] != nil {
 				*names[name] += n
 			}

@@ -1,6 +1,8 @@
 package lb
 
 import (
+	"time"
+
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/queue"
 	"github.com/sluice-lb/sluice/lb/stats"
@@ -40,6 +42,16 @@ type ServerSnapshot struct {
 type QueueSnapshot struct {
 	Highest int // flows that waited at once
 	queue.Counts
+	TimedOut, Left uint64        // flows that ended while they waited; a backend counts those of its servers' queues too
+	Waits          uint64        // flows that waited and got a slot, as TimedOut
+	Waited         time.Duration // in all
+}
+
+func queueSnapshot(highest int, c queue.Counts, counters *stats.Counters, waited *stats.Histogram) QueueSnapshot {
+	_, n, sum := waited.Sum()
+	return QueueSnapshot{
+		highest, c, counters.Sum(stats.QueueTimeouts), counters.Sum(stats.QueueLeft), n, time.Duration(sum) * time.Microsecond,
+	}
 }
 
 // Snapshot reads all counters.
@@ -54,7 +66,7 @@ func (b *Balancer) Snapshot() Snapshot {
 		if be != nil {
 			x.count(be.Stats)
 			x.Current, x.Queued = int(be.Flows.Value()), be.Queued()
-			x.Queue = QueueSnapshot{be.HighestQueue(), be.QueueCounts()}
+			x.Queue = queueSnapshot(be.HighestQueue(), be.QueueCounts(), be.Stats, be.Waited)
 			for _, server := range be.Servers {
 				state := "no check"
 				if server.InMaintenance() {
@@ -62,7 +74,7 @@ func (b *Balancer) Snapshot() Snapshot {
 				}
 				x.Servers = append(x.Servers, ServerSnapshot{
 					Name: server.Name, State: state, Current: server.Served(), Queued: server.Queued(),
-					Queue: QueueSnapshot{server.HighestQueue(), server.QueueCounts()},
+					Queue: queueSnapshot(server.HighestQueue(), server.QueueCounts(), server.Stats, server.Waited),
 					Total: server.Stats.Sum(stats.Sessions), BytesIn: server.Stats.Sum(stats.BytesIn), BytesOut: server.Stats.Sum(stats.BytesOut),
 				})
 			}

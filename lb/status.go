@@ -2,9 +2,9 @@ package lb
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/sluice-lb/sluice/lb/config"
-	"github.com/sluice-lb/sluice/lb/stats"
 )
 
 // statusLines tells the state of all proxies and their servers: what SIGHUP asks for. A queue that nobody has been in has no
@@ -28,15 +28,18 @@ func statusLines(s Snapshot) []string {
 		}
 		lines = append(lines, fmt.Sprintf("%s %s has %d servers. Conn: %d act, %d tot. Bytes: %d in, %d out.",
 			what, proxy.Name, len(proxy.Servers), proxy.Current, proxy.Total, proxy.BytesIn, proxy.BytesOut))
-		// Time-outs are known by backend, whichever of its queues they happened in.
-		if timedOut := proxy.Counters[stats.QueueTimeouts]; proxy.Queue.Highest > 0 || timedOut > 0 {
-			lines = append(lines, fmt.Sprintf("%s %s queue: %s, %d timed out.", what, proxy.Name, queueNumbers(proxy.Queued, proxy.Queue), timedOut))
+		if proxy.Queue.Highest > 0 {
+			lines = append(lines, fmt.Sprintf("%s %s queue: %s.", what, proxy.Name, queueNumbers(proxy.Queued, proxy.Queue)))
 		}
 	}
 	return lines
 }
 
 func queueNumbers(now int, q QueueSnapshot) string {
-	return fmt.Sprintf("%d now, %d highest, %d looked again, %d at risk, %d requeued, %d granted directly, %d sent back",
-		now, q.Highest, q.LookedAgain, q.AtRisk, q.Requeued, q.Direct, q.SentBack)
+	average := time.Duration(0)
+	if q.Waits > 0 {
+		average = q.Waited / time.Duration(q.Waits)
+	}
+	return fmt.Sprintf("%d now, %d highest, %d looked again, %d at risk, %d requeued, %d granted directly, %d sent back, %d timed out, %d left, %d ms waited on average",
+		now, q.Highest, q.LookedAgain, q.AtRisk, q.Requeued, q.Direct, q.SentBack, q.TimedOut, q.Left, average.Milliseconds())
 }

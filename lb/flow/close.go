@@ -17,6 +17,7 @@ func (f *Flow) end(cause, at byte) {
 	l.Disarm(&f.timer)
 	f.countBytes()
 	if f.stage == queued {
+		f.countLeft(cause)
 		f.queueEnd = l.Now()
 	}
 	granted := f.stage == queued && !f.backend.Cancel(&f.request)
@@ -37,6 +38,18 @@ func (f *Flow) end(cause, at byte) {
 	}
 	f.stage = closed
 	l.put(f)
+}
+
+// countLeft counts a flow that ends while it waits for a slot, at the backend and at the server for which it waits.
+func (f *Flow) countLeft(cause byte) {
+	id := stats.QueueLeft
+	if cause == 's' {
+		id = stats.QueueTimeouts
+	}
+	f.backend.Stats.Add(f.loop.ID, id, 1)
+	if s := f.request.WaitsAt(); s != nil {
+		s.Stats.Add(f.loop.ID, id, 1)
+	}
 }
 
 // recycle ends an orphaned flow.

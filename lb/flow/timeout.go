@@ -98,10 +98,6 @@ func (f *Flow) Expired(*poller.Timer) {
 	case header:
 		f.headerFailed(stats.HeaderTimeout, "Timeout while waiting for PROXY protocol header")
 	case queued:
-		f.backend.Stats.Add(f.loop.ID, stats.QueueTimeouts, 1)
-		if s := f.request.WaitsAt(); s != nil {
-			s.Stats.Add(f.loop.ID, stats.QueueTimeouts, 1)
-		}
 		f.end('s', 'Q')
 	case connecting, handshake:
 		f.connectFailed(poller.ETIMEDOUT)

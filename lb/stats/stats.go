@@ -25,6 +25,7 @@ const (
 	RateReached                // accepting paused because rate-limit sessions was reached
 	NoServer                   // closed: no server was usable
 	QueueTimeouts              // closed: timeout queue
+	QueueLeft                  // closed: the client left, or the process was stopped, while the flow waited for a slot
 	Queued                     // flows that had to wait
 	ConnectRefused             // connect attempts: refused by the server's host
 	ConnectUnreached           // connect attempts: no route, or no answer to ARP
@@ -46,7 +47,7 @@ const (
 // Names of the counters, for listings.
 var Names = [Count]string{
 	"connections", "sessions", "bytes_in", "bytes_out", "header_malformed", "header_timeout", "header_aborted",
-	"accept_exhausted", "accept_failed", "limit_reached", "rate_reached", "no_server", "queue_timeouts",
+	"accept_exhausted", "accept_failed", "limit_reached", "rate_reached", "no_server", "queue_timeouts", "queue_left",
 	"queued", "connect_refused", "connect_unreached", "connect_timeouts", "connect_reset", "connect_local",
 	"connect_failed", "retries", "redispatches", "client_aborts", "server_aborts", "client_timeouts", "server_timeouts",
 	"killed", "spliced",
