@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -17,8 +18,9 @@ import (
 // Calls counts the system calls of processes with perf(1), on the tracepoint that every call passes. That costs the counted about
 // a tenth of a microsecond for each, so what is counted is not to be timed.
 type Calls struct {
-	command *exec.Cmd
-	output  bytes.Buffer
+	command         *exec.Cmd
+	output          bytes.Buffer
+	orders, answers *os.File
 }
 
 const callEvent = "raw_syscalls:sys_enter"
@@ -37,31 +39,61 @@ func CanCountCalls(ctx context.Context) error {
 	return err
 }
 
-// StartCalls counts from about now on.
-func StartCalls(pids []int) (*Calls, error) {
+// PrepareCalls attaches to processes. Nothing is counted yet.
+func PrepareCalls(pids []int) (*Calls, error) {
 	var list []string
 	for _, pid := range pids {
 		list = append(list, strconv.Itoa(pid))
 	}
-	c := &Calls{command: exec.Command("perf", "stat", "-x", ",", "-e", callEvent, "-p", strings.Join(list, ","))}
+	theirOrders, orders, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer theirOrders.Close()
+	answers, theirAnswers, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, orders.Close())
+	}
+	defer theirAnswers.Close()
+	// perf-stat(1): with a delay of -1 it begins with events disabled, and is told over a descriptor when to count.
+	c := &Calls{orders: orders, answers: answers}
+	c.command = exec.Command("perf", "stat", "-x", ",", "-D", "-1", "--control", "fd:3,4", "-e", callEvent, "-p", strings.Join(list, ","))
+	c.command.ExtraFiles = []*os.File{theirOrders, theirAnswers}
 	c.command.Stdout, c.command.Stderr = &c.output, &c.output
 	c.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the harness
 	if err := c.command.Start(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, orders.Close(), answers.Close())
 	}
-	time.Sleep(attachTime)
 	return c, nil
 }
 
-// attachTime is what perf needs to be attached; it does not say when it is.
-const attachTime = 150 * time.Millisecond
+// Begin counts from now on.
+func (c *Calls) Begin() error { return c.order("enable") }
 
-// Stop ends the counting and gives the number of calls.
+// End counts no more.
+func (c *Calls) End() error { return c.order("disable") }
+
+// order tells perf to do something and waits until it has.
+func (c *Calls) order(word string) error {
+	if _, err := c.orders.WriteString(word + "\n"); err != nil {
+		return fmt.Errorf("perf: %s: %w", word, err)
+	}
+	c.answers.SetReadDeadline(time.Now().Add(5 * time.Second))
+	var answer [8]byte
+	if _, err := c.answers.Read(answer[:]); err != nil {
+		return fmt.Errorf("perf: %s: %w", word, err)
+	}
+	return nil
+}
+
+// Stop ends perf and gives the number of calls between Begin and End.
 func (c *Calls) Stop() (int64, error) {
 	c.command.Process.Signal(syscall.SIGINT) // perf-stat(1): the counts are written then
 	ended := time.AfterFunc(5*time.Second, func() { c.command.Process.Kill() })
 	defer ended.Stop()
 	c.command.Wait() // its exit code tells of the signal
+	c.orders.Close()
+	c.answers.Close()
 	return parseCalls(c.output.String())
 }
 

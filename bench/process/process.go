@@ -33,6 +33,7 @@ type Process struct {
 	output  tail
 	ended   chan struct{} // closed when it has ended; err is valid then
 	err     error
+	stop    sync.Once
 }
 
 // Start starts a command. It has a process group of its own: Ctrl-C is for the harness, which stops what it started.
@@ -143,13 +144,15 @@ func (p *Process) Await(ctx context.Context, what string, ready func() bool) err
 
 // Stop asks the process to end, ends it if it has not after three seconds, and ends what is left of its group.
 func (p *Process) Stop() {
-	p.Signal(syscall.SIGTERM)
-	select {
-	case <-p.ended:
-	case <-time.After(3 * time.Second):
-		p.Kill()
-	}
-	syscall.Kill(-p.PID(), syscall.SIGKILL)
+	p.stop.Do(func() {
+		p.Signal(syscall.SIGTERM)
+		select {
+		case <-p.ended:
+		case <-time.After(3 * time.Second):
+			p.Kill()
+		}
+		syscall.Kill(-p.PID(), syscall.SIGKILL)
+	})
 }
 
 // Kill ends the process at once.

@@ -27,25 +27,36 @@ type Room struct {
 func NewRoom(isolated bool) (*Room, error) {
 	r := &Room{work: make(chan func())}
 	ready := make(chan error)
-	go func() {
-		runtime.LockOSThread() // for good: the thread ends with its goroutine, and so do those that it started
-		r.tid = unix.Gettid()
-		var err error
-		if isolated {
-			err = os.NewSyscallError("unshare", unix.Unshare(unix.CLONE_NEWNET))
-		}
-		ready <- err
-		if err != nil {
-			return
-		}
-		for f := range r.work {
-			f()
-		}
-	}()
+	go r.live(isolated, ready)
 	if err := <-ready; err != nil {
 		return nil, fmt.Errorf("make a network namespace: %w", err)
 	}
 	return r, nil
+}
+
+// live is the room's goroutine. It never unlocks its thread, so that the thread ends with it, and with the thread what was started.
+func (r *Room) live(isolated bool, ready chan<- error) {
+	runtime.LockOSThread()
+	r.tid = unix.Gettid()
+	if r.tid == unix.Getpid() { // the first thread never ends, and /proc/self is its namespace: leave it alone
+		started := make(chan error)
+		go r.live(isolated, started) // on another thread, since this one is taken
+		err := <-started
+		runtime.UnlockOSThread()
+		ready <- err
+		return
+	}
+	var err error
+	if isolated {
+		err = os.NewSyscallError("unshare", unix.Unshare(unix.CLONE_NEWNET))
+	}
+	ready <- err
+	if err != nil {
+		return
+	}
+	for f := range r.work {
+		f()
+	}
 }
 
 // Do runs f on the room's thread: a socket that f makes is in the room's namespace. f must not start goroutines that make some.

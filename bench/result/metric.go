@@ -1,0 +1,60 @@
+package result
+
+// Metric is something that is measured of a run.
+type Metric struct {
+	Name   string
+	Title  string
+	Kind   Kind
+	PerOne bool // divided by the scenario's unit
+	// HigherIsBetter: a ratio above 1 is an advantage.
+	HigherIsBetter bool
+}
+
+// Kind says how values are shown.
+type Kind int
+
+const (
+	Nanoseconds Kind = iota
+	Bytes
+	Number
+	PerSecond
+	Share
+)
+
+// Metrics are all, in the order in which they are shown.
+var Metrics = []Metric{
+	{Name: "rate", Title: "rate", Kind: PerSecond, HigherIsBetter: true},
+	{Name: "time", Title: "time", Kind: Nanoseconds, PerOne: true},
+	{Name: "cpu", Title: "CPU of the balancer", Kind: Nanoseconds, PerOne: true},
+	{Name: "cpu_user", Title: "of it, user", Kind: Nanoseconds, PerOne: true},
+	{Name: "cpu_system", Title: "of it, system", Kind: Nanoseconds, PerOne: true},
+	{Name: "machine", Title: "CPU of the whole machine", Kind: Nanoseconds, PerOne: true},
+	{Name: "p50", Title: "latency, median", Kind: Nanoseconds},
+	{Name: "p90", Title: "latency, 90 %", Kind: Nanoseconds},
+	{Name: "p99", Title: "latency, 99 %", Kind: Nanoseconds},
+	{Name: "p999", Title: "latency, 99.9 %", Kind: Nanoseconds},
+	{Name: "max", Title: "latency, longest", Kind: Nanoseconds},
+	{Name: "recovery", Title: "time until the rate is back", Kind: Nanoseconds},
+	{Name: "process_per_flow", Title: "memory of the process", Kind: Bytes, PerOne: true},
+	{Name: "kernel_per_flow", Title: "memory of the kernel, all ends", Kind: Bytes, PerOne: true},
+	{Name: "rss", Title: "resident memory", Kind: Bytes},
+	{Name: "pss", Title: "proportional memory", Kind: Bytes},
+	{Name: "switches", Title: "context switches", Kind: Number, PerOne: true},
+	{Name: "calls", Title: "system calls", Kind: Number, PerOne: true},
+	{Name: "offered", Title: "rate offered", Kind: PerSecond},
+	{Name: "errors", Title: "errors", Kind: Number},
+	{Name: "subject_busy", Title: "the balancer was busy", Kind: Share},
+	{Name: "load_busy", Title: "cores of load and origin busy", Kind: Share},
+	{Name: "waited", Title: "the balancer waited for its core", Kind: Share},
+	{Name: "stolen", Title: "taken by the hypervisor", Kind: Share},
+}
+
+// MetricOf gives a metric by name. An unknown one is shown as a number.
+func MetricOf(name string) Metric {
+	for _, m := range Metrics {
+		if m.Name == name {
+			return m
+		}
+	}
+	return Metric{Name: name, Title: name, Kind: Number}
+}

@@ -1,0 +1,260 @@
+//go:build linux
+
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/sluice-lb/sluice/bench/load"
+	"github.com/sluice-lb/sluice/bench/measure"
+	"github.com/sluice-lb/sluice/bench/result"
+	"github.com/sluice-lb/sluice/bench/subject"
+)
+
+// looked is everything that is read at a moment.
+type looked struct {
+	subject measure.Process
+	machine measure.Machine
+}
+
+// seen is one run as it was.
+type seen struct {
+	load          *load.Result
+	before, after looked
+	memory        [2]measure.Memory // before the load, and at the end of it
+	calls         int64
+	restarted     time.Duration // from the begin of the measured time until the origin was back
+	busy          map[string]float64
+}
+
+// one is a timed run.
+func (r *runner) one(ctx context.Context, p *place, s *subject.Subject, round int) error {
+	if r.Step != nil {
+		r.Step(r.done, r.Total(), fmt.Sprintf("%s, round %d, %s", p.Name, round+1, s.Name))
+	}
+	rate := 0.0
+	if p.Capacity > 0 {
+		rate = p.Capacity * r.capacity[r.capacityKey(p, s)]
+	}
+	if round == 0 && r.canCount && !s.Direct() && !p.Memory {
+		if err := r.count(ctx, p, s, rate); err != nil {
+			return err
+		}
+	}
+	started := time.Now().UTC()
+	look, err := r.run(ctx, p, s, rate, false)
+	if err != nil {
+		return err
+	}
+	run := r.evaluate(p, s, look)
+	run.Round, run.Started = round, started
+	if rate > 0 {
+		run.Values["offered"] = rate
+	}
+	p.out.Runs = append(p.out.Runs, *run)
+	r.done++
+	return nil
+}
+
+// count is a run in which system calls are counted. Nothing else is taken from it.
+func (r *runner) count(ctx context.Context, p *place, s *subject.Subject, rate float64) error {
+	started := time.Now().UTC()
+	look, err := r.run(ctx, p, s, rate, true)
+	if err != nil {
+		return err
+	}
+	units := p.Units(look.load)
+	if units > 0 {
+		p.out.Runs = append(p.out.Runs, result.Run{
+			Round: -1, Subject: s.Name, Started: started, Length: look.load.Duration, Units: units,
+			Values: map[string]float64{"calls": float64(look.calls) / units},
+		})
+	}
+	return nil
+}
+
+// capacityKey says whose capacity sets the rate of a subject's run.
+func (r *runner) capacityKey(p *place, s *subject.Subject) string {
+	spec := p.spec
+	text, _ := json.Marshal(spec)
+	name := s.Name
+	if p.Of != "" {
+		name = p.Of
+	}
+	return name + " " + p.network.name + " " + string(text)
+}
+
+// capacities measures how much those can do whose capacity sets rates. It gives false if there is nobody.
+func (r *runner) capacities(ctx context.Context, p *place, able []*subject.Subject) (found bool, err error) {
+	for _, s := range able {
+		if p.Of != "" && s.Kind != p.Of || p.Of != "" && found {
+			continue
+		}
+		found = true
+		key := r.capacityKey(p, s)
+		if r.capacity[key] > 0 {
+			continue
+		}
+		look, err := r.run(ctx, p, s, 0, false)
+		if err != nil {
+			return found, fmt.Errorf("%s: capacity: %w", s.Name, err)
+		}
+		r.capacity[key] = float64(look.load.Requests) / look.load.Duration.Seconds()
+		if r.capacity[key] == 0 {
+			return found, fmt.Errorf("%s: capacity: no request was answered: %v", s.Name, look.load.Errors)
+		}
+	}
+	return found, nil
+}
+
+// run starts a subject, puts the load on it, and stops it. With counting only the system calls are looked at.
+func (r *runner) run(ctx context.Context, p *place, s *subject.Subject, rate float64, counting bool) (*seen, error) {
+	listen, err := p.network.listen()
+	if err != nil {
+		return nil, err
+	}
+	running, err := s.Start(ctx, p.network.subject, subject.Setup{
+		Listen: listen, Servers: p.origins.spec.Listen, Loops: loops(p.Scenario), Connections: p.connections(), ServerMaxConn: p.ServerMaxConn,
+		CPUs: r.cores.Subjects[loops(p.Scenario)], Directory: r.Directory,
+	})
+	if err != nil {
+		return nil, err
+	}
+	spec := p.spec
+	spec.Rate = rate
+	var pids []int
+	if running != nil {
+		defer running.Stop()
+		pids = running.PIDs
+		p.out.Configurations[s.Name] = running.Configuration
+		spec.Target = listen
+	} else {
+		spec.Target, spec.Targets = p.origins.spec.Listen[0], p.origins.spec.Listen[1:]
+	}
+	look := &seen{}
+	if p.Memory {
+		if err := sleep(ctx, settle); err != nil {
+			return nil, err
+		}
+		if look.memory[0], err = measure.ReadMemory(pids); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.watch(ctx, p, spec, pids, look, counting); err != nil {
+		return nil, err
+	}
+	if running != nil {
+		err = running.Alive()
+	}
+	return look, err
+}
+
+// settle is how long a fresh process rests before its memory is looked at.
+const settle = 100 * time.Millisecond
+
+// watch runs the load and looks at its beginning and its end.
+func (r *runner) watch(ctx context.Context, p *place, spec load.Spec, pids []int, look *seen, counting bool) (err error) {
+	var calls *measure.Calls
+	if counting {
+		if calls, err = measure.PrepareCalls(pids); err != nil {
+			return err
+		}
+	}
+	var restart *restart
+	ended := false
+	look.load, err = r.generate(ctx, p.network.load, spec, func(event string) (err error) {
+		switch event {
+		case load.EventMeasure:
+			if calls != nil {
+				return calls.Begin()
+			}
+			if p.RestartAfter > 0 {
+				restart = r.restartOrigins(ctx, p)
+			}
+			look.before, err = readBoth(pids)
+		case load.EventEnd:
+			ended = true
+			if calls != nil {
+				return calls.End()
+			}
+			if look.after, err = readBoth(pids); err == nil && p.Memory {
+				look.memory[1], err = measure.ReadMemory(pids)
+			}
+		}
+		return err
+	})
+	if restart != nil {
+		var failed error
+		look.restarted, failed = restart.wait()
+		err = errors.Join(err, failed)
+	}
+	if calls != nil {
+		var failed error
+		look.calls, failed = calls.Stop()
+		err = errors.Join(err, failed)
+	}
+	if err == nil && !ended {
+		err = errNoEvent
+	}
+	return err
+}
+
+var errNoEvent = errors.New("the load did not tell when it measured")
+
+func readBoth(pids []int) (l looked, err error) {
+	if l.subject, err = measure.ReadProcesses(pids); err != nil {
+		return l, err
+	}
+	l.machine, err = measure.ReadMachine()
+	return l, err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func netipPort(a netip.Addr) netip.AddrPort { return netip.AddrPortFrom(a, 0) }
+
+// restart is an origin's end and new beginning while the load runs.
+type restart struct {
+	done chan struct{}
+	back time.Duration // valid once done is closed, like err
+	err  error
+}
+
+// restartOrigins kills the origins after a while, as a crash would, and starts others on the same addresses.
+func (r *runner) restartOrigins(ctx context.Context, p *place) *restart {
+	x := &restart{done: make(chan struct{})}
+	began := time.Now()
+	go func() {
+		defer close(x.done)
+		if x.err = sleep(ctx, time.Duration(p.RestartAfter*float64(r.Length))); x.err != nil {
+			return
+		}
+		spec := p.origins.spec
+		p.origins.Kill()
+		p.origins.stop()
+		sleep(ctx, p.RestartGap)
+		var next *origins
+		if next, x.err = r.serve(p.network.origin, spec); x.err == nil {
+			p.origins = next
+		}
+		x.back = time.Since(began)
+	}()
+	return x
+}
+
+func (x *restart) wait() (time.Duration, error) {
+	<-x.done
+	return x.back, x.err
+}

@@ -1,0 +1,292 @@
+//go:build linux
+
+// Package runner carries scenarios out: it starts origins, subjects and load, reads what they use while the load runs, and
+// collects the runs.
+//
+//	for each scenario
+//	    start the origins, find each subject's capacity if the scenario needs it, count system calls once
+//	    for each round
+//	        for each subject, beginning with another one each round
+//	            start it, start the load, let it warm up, measure, stop both
+//
+// A subject is started anew for each run, so that nothing is left of the last one, and what differs from start to start
+// (the layout of memory above all) is part of the spread and not a property of the subject.
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/sluice-lb/sluice/bench/load"
+	"github.com/sluice-lb/sluice/bench/measure"
+	"github.com/sluice-lb/sluice/bench/origin"
+	"github.com/sluice-lb/sluice/bench/result"
+	"github.com/sluice-lb/sluice/bench/scenario"
+	"github.com/sluice-lb/sluice/bench/subject"
+)
+
+// Options say what to run.
+type Options struct {
+	Scenarios []scenario.Scenario
+	Subjects  []*subject.Subject
+	Missing   []subject.Missing
+	Rounds    int
+	Length    time.Duration // measured, of a run
+	Warmup    time.Duration
+	Tolerate  float64 // see result.File
+	Calls     bool    // count system calls where that is possible
+	Directory string  // for files; made and removed by the caller
+
+	// Step is told before each run: how many of them are done, how many there are, and what comes. May be nil.
+	Step func(done, total int, what string)
+	// Keep is given what there is after each scenario. May be nil.
+	Keep func(*result.File)
+}
+
+type runner struct {
+	Options
+	file  *result.File
+	self  string // this program
+	cores result.Cores
+
+	networks map[bool]*network // by whether it is veth
+	capacity map[string]float64
+	canCount bool
+	done     int
+}
+
+// Run measures. When ctx ends it gives what there is, and no error. It leaves no process and no namespace behind.
+func Run(ctx context.Context, o Options) (*result.File, error) {
+	r := &runner{Options: o, networks: map[bool]*network{}, capacity: map[string]float64{}}
+	r.cores = share(o.Scenarios, runtime.NumCPU())
+	r.file = &result.File{
+		Version: result.Version, Started: time.Now().UTC(), Command: os.Args, Machine: describe(ctx), Rounds: o.Rounds, Length: o.Length, Warmup: o.Warmup,
+		Tolerate: o.Tolerate, Cores: r.cores,
+	}
+	for _, s := range o.Subjects {
+		r.file.Subjects = append(r.file.Subjects, result.Subject{Name: s.Name, Kind: s.Kind, Path: s.Path, Version: s.Version})
+	}
+	for _, m := range o.Missing {
+		r.file.Missing = append(r.file.Missing, result.Missing(m))
+	}
+	var err error
+	if r.self, err = os.Executable(); err != nil {
+		return r.file, err
+	}
+	defer func() {
+		for _, n := range r.networks {
+			n.close()
+		}
+	}()
+	if o.Calls {
+		if err := measure.CanCountCalls(ctx); err != nil {
+			r.file.Missing = append(r.file.Missing, result.Missing{Name: "system calls", Reason: err.Error()})
+		} else {
+			r.canCount = true
+		}
+	}
+	err = r.all(ctx)
+	r.file.Ended = time.Now().UTC()
+	if ctx.Err() != nil {
+		r.file.Interrupted, err = true, nil
+	}
+	return r.file, err
+}
+
+// all runs the scenarios. Those of memory come first, before connections in TIME_WAIT fill the kernel's caches; the file has them in
+// the order of the list.
+func (r *runner) all(ctx context.Context) error {
+	order := make([]int, len(r.Scenarios))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return first(r.Scenarios[a].Memory) - first(r.Scenarios[b].Memory) })
+	finished := map[int]*result.Scenario{}
+	for _, i := range order {
+		s := &r.Scenarios[i]
+		out := &result.Scenario{Name: s.Name, Title: s.Title, Why: s.Why, Unit: string(s.Unit), Main: s.Main, Target: s.Target, Loops: loops(s), Configurations: map[string]string{}}
+		finished[i] = out
+		err := r.scenario(ctx, s, out)
+		r.file.Scenarios = nil
+		for _, i := range slices.Sorted(maps.Keys(finished)) {
+			r.file.Scenarios = append(r.file.Scenarios, *finished[i])
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
+		if r.Keep != nil {
+			r.Keep(r.file)
+		}
+	}
+	return nil
+}
+
+func first(yes bool) int {
+	if yes {
+		return 0
+	}
+	return 1
+}
+
+func loops(s *scenario.Scenario) int { return max(1, s.Loops) }
+
+// place is a scenario on its way.
+type place struct {
+	*scenario.Scenario
+	out     *result.Scenario
+	network *network
+	origins *origins
+	spec    load.Spec // without target and rate
+}
+
+func (r *runner) scenario(ctx context.Context, s *scenario.Scenario, out *result.Scenario) error {
+	p := &place{Scenario: s, out: out}
+	var err error
+	if p.network, err = r.network(ctx, s.Veth); err != nil {
+		if s.Veth && ctx.Err() == nil {
+			out.Missing = append(out.Missing, result.Missing{Name: "all subjects", Reason: err.Error()})
+			r.done += len(r.Subjects) * r.rounds(s)
+			return nil
+		}
+		return err
+	}
+	out.Network = p.network.name
+	p.prepare(r)
+	if out.Load, err = json.Marshal(p.spec); err != nil {
+		return err
+	}
+	if err := r.startOrigins(p); err != nil {
+		return err
+	}
+	defer func() { p.origins.stop() }() // storm replaces them
+	subjects, err := r.able(ctx, p)
+	if err != nil || len(subjects) == 0 {
+		return err
+	}
+	for round := range r.rounds(s) {
+		for turn := range subjects {
+			subject := subjects[(round+turn)%len(subjects)]
+			if err := r.one(ctx, p, subject, round); err != nil {
+				return fmt.Errorf("%s: %w", subject.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Total is the number of runs that are timed.
+func (o *Options) Total() (n int) {
+	for i := range o.Scenarios {
+		n += len(o.Subjects) * o.rounds(&o.Scenarios[i])
+	}
+	return n
+}
+
+// Looks is the number of all runs, those included that find capacities and count system calls.
+func (o *Options) Looks() int {
+	n := o.Total()
+	for i := range o.Scenarios {
+		s := &o.Scenarios[i]
+		if o.Calls && !s.Memory {
+			n += len(o.Subjects)
+		}
+		if s.Capacity > 0 {
+			n += len(o.Subjects)
+		}
+	}
+	return n
+}
+
+func (o *Options) rounds(s *scenario.Scenario) int {
+	if s.Rounds > 0 {
+		return min(s.Rounds, o.Rounds)
+	}
+	return o.Rounds
+}
+
+func (r *runner) network(ctx context.Context, isolated bool) (*network, error) {
+	if n := r.networks[isolated]; n != nil {
+		return n, nil
+	}
+	var n *network
+	var err error
+	if isolated {
+		n, err = veth(ctx)
+	} else {
+		n, err = loopback()
+	}
+	if err == nil {
+		r.networks[isolated] = n
+	}
+	return n, err
+}
+
+// prepare fits the load to what this machine allows.
+func (p *place) prepare(r *runner) {
+	p.spec = p.Load
+	p.spec.Duration, p.spec.Warmup = r.Length, r.Warmup
+	// Half of the load's cores are left for the origins. A thread without a connection would be of no use.
+	p.spec.Threads = max(1, min(len(r.cores.Load)/2, p.spec.Connections))
+	if p.Memory {
+		// A flow is two descriptors in the balancer. Some are needed for other things.
+		var limit syscall.Rlimit
+		if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
+			p.spec.Connections = min(p.spec.Connections, int(limit.Cur/2)-200)
+		}
+	}
+}
+
+// connections is how many a subject must be able to take.
+func (p *place) connections() int { return p.spec.Connections + p.spec.BulkConnections + 64 }
+
+func (r *runner) startOrigins(p *place) error {
+	spec := origin.Spec{Kind: p.Origin, Delay: p.Delay}
+	if spec.Kind == "" {
+		spec.Kind = origin.Request
+	}
+	for range max(1, p.Servers) {
+		spec.Listen = append(spec.Listen, netipPort(p.network.back))
+	}
+	var err error
+	p.origins, err = r.serve(p.network.origin, spec)
+	return err
+}
+
+// able gives the subjects that take part, and leaves the reasons of the others.
+func (r *runner) able(ctx context.Context, p *place) ([]*subject.Subject, error) {
+	var able []*subject.Subject
+	leave := func(s *subject.Subject, reason string) {
+		p.out.Missing = append(p.out.Missing, result.Missing{Name: s.Name, Reason: reason})
+		r.done += r.rounds(p.Scenario)
+	}
+	for _, s := range r.Subjects {
+		switch {
+		case p.ServerMaxConn > 0 && !s.Queues():
+			leave(s, "it holds no connections back")
+		case p.RestartAfter > 0 && s.Direct():
+			leave(s, "there is nothing between load and origin")
+		default:
+			able = append(able, s)
+		}
+	}
+	if p.Capacity > 0 {
+		found, err := r.capacities(ctx, p, able)
+		if err != nil || found {
+			return able, err
+		}
+		p.out.Missing = append(p.out.Missing, result.Missing{Name: "all subjects", Reason: "there is no " + p.Of + " whose capacity sets the rate"})
+		r.done += len(able) * r.rounds(p.Scenario)
+		return nil, nil
+	}
+	return able, nil
+}
