@@ -26,17 +26,14 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 	loops := make([]*loop, spec.Threads)
 	for i := range loops {
 		if loops[i], err = newLoop(r, i); err != nil {
-			for _, made := range loops[:i] {
-				made.free()
-			}
 			return Result{}, err
 		}
+		defer loops[i].free() // when none runs any more
 	}
 	failed := make(chan error, len(loops))
 	var running sync.WaitGroup
 	for _, l := range loops {
 		running.Go(func() {
-			defer l.free()
 			if err := l.run(); err != nil {
 				failed <- err
 			}
@@ -81,6 +78,7 @@ func (r *run) conduct(ctx context.Context, loops []*loop, failed chan error) (re
 		case <-allOpen:
 			allOpen = nil
 			notify(EventOpen)
+			wake() // the schedule may start
 			if r.spec.holds() {
 				now := r.now() + int64(r.spec.Warmup)
 				r.end.Store(now + int64(r.spec.Duration))
@@ -112,6 +110,7 @@ func (r *run) conduct(ctx context.Context, loops []*loop, failed chan error) (re
 		case <-allOpen:
 			allOpen = nil
 			notify(EventOpen)
+			wake() // the schedule may start
 		case <-ctx.Done():
 			r.end.Store(min(r.end.Load(), r.now()))
 			measuring = false

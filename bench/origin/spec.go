@@ -1,6 +1,8 @@
 package origin
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -9,13 +11,14 @@ import (
 type Kind string
 
 const (
-	// Request answers requests in package frame's protocol, endless ones included: it serves every kind of load but ConnectClose.
+	// Request answers requests in package frame's protocol, endless ones included: it serves every kind of load but
+	// connect-close. A peer that half-closes before it has its response may lose it.
 	Request Kind = "request"
-	// Echo sends back what it reads.
+	// Echo sends back what it reads, and the FIN.
 	Echo Kind = "echo"
-	// Sink reads and counts.
+	// Sink reads and counts until the FIN, then closes.
 	Sink Kind = "sink"
-	// Source writes for ever.
+	// Source writes until the peer closes. It begins as the endless response of package frame does.
 	Source Kind = "source"
 	// AcceptClose closes what it accepts.
 	AcceptClose Kind = "accept-close"
@@ -26,23 +29,44 @@ type Spec struct {
 	Kind Kind
 	// Listen are the addresses, all served alike. A port 0 is chosen by the kernel; Ready tells which.
 	Listen []netip.AddrPort
-	// Delay is waited before each response (Request), as a server with work to do would. It takes no CPU and holds up no other request.
+	// Delay is waited before each response (Request), as by a server that has work to do. It takes no CPU and holds up no other
+	// connection's requests.
 	Delay time.Duration
-	// Ready is told the addresses once all are listened on.
+	// Stall stops the service of requests for StallFor, once, when StallAfter has passed since the start: what arrives meanwhile is answered
+	// late. 0: never.
+	StallAfter, StallFor time.Duration
+	// Ready is told the addresses, in the order of Listen, once all are listened on.
 	Ready func([]netip.AddrPort) `json:"-"`
+}
+
+func (s *Spec) check() error {
+	switch s.Kind {
+	case Request, Echo, Sink, Source, AcceptClose:
+	default:
+		return fmt.Errorf("origin: there is no kind %q", s.Kind)
+	}
+	switch {
+	case len(s.Listen) == 0:
+		return errors.New("origin: no address to listen on")
+	case s.Delay < 0:
+		return fmt.Errorf("origin: a delay of %s", s.Delay)
+	case (s.Delay != 0 || s.StallFor != 0) && s.Kind != Request:
+		return fmt.Errorf("origin: %s has no responses to delay", s.Kind)
+	}
+	return nil
 }
 
 // Result is what an origin did, from its start to its end.
 type Result struct {
 	Connections, Requests uint64
 	BytesIn, BytesOut     uint64
-	// Errors are connections that ended with something other than their peer's FIN, and requests without a right header.
+	// Errors are requests without a right header, and streams that ended with something other than their peer's FIN or reset.
 	Errors uint64
-	// MostAtOnce is the largest number of requests that were being served at a moment.
+	// MostAtOnce is the largest number of requests that were in service at a moment, Delay included.
 	MostAtOnce int64
-	// ByAddress are the requests (AcceptClose: the connections) of each of Spec.Listen.
+	// ByAddress are the requests, with the other kinds the connections, of each of Spec.Listen.
 	ByAddress []uint64
-	// User and System are the CPU seconds of this process, Duration is the time it ran.
+	// User and System are the CPU seconds of this process, Duration is the time that the origin ran.
 	User, System float64
 	Duration     time.Duration
 }
