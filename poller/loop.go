@@ -30,7 +30,7 @@ type Handler interface{ Ready(ev Events) }
 type Options struct {
 	CPUs       []int // the thread is bound to these; empty: not bound
 	MaxEvents  int   // events taken per turn; 0: 200
-	BufferSize int   // bytes read at once; 0: 65536
+	BufferSize int   // bytes read at once; 0: 65536; at least 16384
 	PipeSize   int   // bytes a splice pipe is asked to hold; 0: the kernel's default (65536)
 	MaxPipes   int   // splice pipes open at once; 0: no bound but the descriptors
 	BusyPoll   bool  // never sleep
@@ -92,6 +92,7 @@ func NewLoop(o Options) (*Loop, error) {
 	if o.BufferSize <= 0 {
 		o.BufferSize = 64 << 10
 	}
+	o.BufferSize = max(o.BufferSize, 16<<10)
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)

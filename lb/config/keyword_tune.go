@@ -9,7 +9,7 @@ import (
 // tuneKeywords are the tune family that has a meaning here, and the names of the rest, which get a warning.
 func tuneKeywords() []Keyword {
 	list := []Keyword{
-		{Name: "tune.bufsize", Sections: InGlobal, Syntax: "<size>", Unit: "bytes", Default: "16384", Summary: "Most that a flow holds back in memory for one direction while the receiver is slow.", Example: "tune.bufsize 32k",
+		{Name: "tune.bufsize", Sections: InGlobal, Syntax: "<size>", Unit: "bytes", Default: "65536", Summary: "Most that a loop reads at once, and so the most that a flow holds back in memory for one direction while the receiver is slow. Less than 16384 counts as 16384: a PROXY header must fit.", Example: "tune.bufsize 32k",
 			minimum: 1, maximum: 1, behaviour: bytesOf(func(t target) *int { return &t.global.Tune.BufSize })},
 		{Name: "tune.maxaccept", Sections: InGlobal, Syntax: "<number>", Unit: "connections", Default: "chosen by sluice", Summary: "Connections that a loop accepts in a row from one listener; -1: no limit.", Example: "tune.maxaccept 64",
 			minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.global.Tune.MaxAccept }, -1, math.MaxInt32, 0)},

@@ -74,7 +74,7 @@ type CPUMap struct {
 
 // Tune holds the "tune." keywords that have a meaning here. Sizes are in bytes, 0 is the kernel's or the built-in default.
 type Tune struct {
-	BufSize                      int // default 16384 in HAProxy; here the size of a held-back buffer
+	BufSize                      int // bytes read at once, and so held back at most; 0: 65536
 	MaxAccept                    int // connections accepted in a row by one loop; -1 no limit
 	MaxPollEvents                int
 	PipeSize                     int
