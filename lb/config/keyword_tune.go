@@ -11,9 +11,9 @@ func tuneKeywords() []Keyword {
 	list := []Keyword{
 		{Name: "tune.bufsize", Sections: InGlobal, Syntax: "<size>", Unit: "bytes", Default: "65536", Summary: "Most that a loop reads at once, and so the most that a flow holds back in memory for one direction while the receiver is slow. Less than 16384 counts as 16384: a PROXY header must fit.", Example: "tune.bufsize 32k",
 			minimum: 1, maximum: 1, behaviour: bytesOf(func(t target) *int { return &t.global.Tune.BufSize })},
-		{Name: "tune.maxaccept", Sections: InGlobal, Syntax: "<number>", Unit: "connections", Default: "chosen by sluice", Summary: "Connections that a loop accepts in a row from one listener; -1: no limit.", Example: "tune.maxaccept 64",
+		{Name: "tune.maxaccept", Sections: InGlobal, Syntax: "<number>", Unit: "connections", Default: "64", Summary: "Connections that a loop accepts in a row from one listener; -1: no limit.", Example: "tune.maxaccept 64",
 			minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.global.Tune.MaxAccept }, -1, math.MaxInt32, 0)},
-		{Name: "tune.maxpollevents", Sections: InGlobal, Syntax: "<number>", Unit: "events", Default: "chosen by sluice", Summary: "Events that a loop takes from the kernel at once.", Example: "tune.maxpollevents 200",
+		{Name: "tune.maxpollevents", Sections: InGlobal, Syntax: "<number>", Unit: "events", Default: "200", Summary: "Events that a loop takes from the kernel at once.", Example: "tune.maxpollevents 200",
 			minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.global.Tune.MaxPollEvents }, 1, 1<<20, 0)},
 		{Name: "tune.pipesize", Sections: InGlobal, Syntax: "<size>", Unit: "bytes", Default: "the system's", Summary: "Capacity of the pipes that splice goes through.", Example: "tune.pipesize 512k",
 			minimum: 1, maximum: 1, behaviour: bytesOf(func(t target) *int { return &t.global.Tune.PipeSize })},
