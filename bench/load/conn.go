@@ -75,6 +75,9 @@ func (l *loop) open(c *conn, began int64, exchange bool) {
 	if err == nil && !spec.connects() {
 		err = unix.SetsockoptInt(fd, unix.SOL_TCP, unix.TCP_NODELAY, 1)
 	}
+	if err == nil && c.x.stream && spec.BulkRate > 0 {
+		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE, spec.BulkRate)
+	}
 	if err == nil {
 		err = unix.Connect(fd, target.address)
 	}

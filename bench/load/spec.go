@@ -84,6 +84,10 @@ type Spec struct {
 	BulkConnections int
 	Bulk            Kind
 
+	// BulkRate holds each bulk stream that the load sends to so many bytes per second (SO_MAX_PACING_RATE), so that neither end is at its
+	// limit; origin.Spec has the same for those it sends. 0: no limit.
+	BulkRate int
+
 	// Threads is the number of event loops, one thread each. 0: 1.
 	Threads int
 	// CPUs are what the threads are pinned to, in turn. None: the affinity that the process has.
@@ -190,6 +194,8 @@ func (s *Spec) check() error {
 		return errors.New("load: bulk in both directions has no end; leave out its bytes")
 	case s.BulkBytes != 0 && (s.BulkBytes < frame.Header || s.BulkBytes > frame.Longest):
 		return fmt.Errorf("load: a bulk transfer has %d to %d bytes, not %d", frame.Header, frame.Longest, s.BulkBytes)
+	case s.BulkRate < 0:
+		return fmt.Errorf("load: a bulk rate of %d bytes per second", s.BulkRate)
 	case s.Rate > 0 && s.bulk():
 		return errors.New("load: bulk streams have no rate")
 	case s.Protocol != Framed && s.Protocol != HTTP:

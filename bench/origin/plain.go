@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -45,30 +46,38 @@ func (s *server) servePlain(listeners []net.Listener) (stop func()) {
 	}
 	return func() {
 		for _, listener := range listeners {
+			if raw, err := listener.(*net.TCPListener).SyscallConn(); err == nil && s.spec.Kind == AcceptClose {
+				_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RD) }) // wakes it
+			}
 			listener.Close()
 		}
 	}
 }
 
 // acceptClose closes what it accepts. Neither netpoll's nor net's connection is made for it: all that they set up would be torn
-// down by the next line (netpoll complains besides that it was not to be watched).
+// down by the next line (netpoll complains besides that it was not to be watched). Its accept(2) waits, and ends when the socket is shut down.
 func (s *server) acceptClose(listener *net.TCPListener, address int) {
-	raw, err := listener.SyscallConn()
-	for err == nil { // until the listener is closed
-		err = raw.Read(func(listening uintptr) bool {
-			fd, _, failed := unix.Accept4(int(listening), unix.SOCK_CLOEXEC)
-			if failed == unix.EAGAIN {
-				return false
-			}
-			if failed != nil {
-				s.errors.Add(1)
-				return true
-			}
+	file, err := listener.File()
+	if err != nil {
+		s.errors.Add(1)
+		return
+	}
+	defer file.Close()
+	listening := int(file.Fd()) // blocking from here on
+	for {
+		fd, _, err := unix.Accept4(listening, unix.SOCK_CLOEXEC)
+		switch err {
+		case nil:
 			unix.Close(fd)
 			s.connections.Add(1)
 			s.byAddress[address].Add(1)
-			return true
-		})
+		case unix.EINVAL:
+			return
+		case unix.EINTR, unix.ECONNABORTED:
+		default: // descriptors: somebody else's may be closed in a moment
+			s.errors.Add(1)
+			time.Sleep(10 * time.Millisecond)
+		}
 	}
 }
 
@@ -124,6 +133,7 @@ func (s *server) stream(connection *net.TCPConn, sink, source bool, tag []byte) 
 		defer s.drop(connection)
 		var writing sync.WaitGroup
 		if source {
+			s.note(s.pace(connection))
 			writing.Go(func() { s.note(s.write(connection, tag)) })
 		}
 		s.note(s.discard(connection)) // a source reads too, to learn that the peer has closed
@@ -132,6 +142,22 @@ func (s *server) stream(connection *net.TCPConn, sink, source bool, tag []byte) 
 		}
 		writing.Wait()
 	})
+}
+
+// pace holds what is written to connection to the rate.
+func (s *server) pace(connection *net.TCPConn) error {
+	if s.spec.StreamRate == 0 {
+		return nil
+	}
+	raw, err := connection.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE, s.spec.StreamRate)
+	})
+	return errors.Join(err, failed)
 }
 
 func (s *server) write(connection *net.TCPConn, tag []byte) error {

@@ -35,6 +35,8 @@ type Spec struct {
 	// Stall stops the service of requests for StallFor, once, when StallAfter has passed since the start: what arrives meanwhile is answered
 	// late. 0: never.
 	StallAfter, StallFor time.Duration
+	// StreamRate holds each endless response, and each Source, to so many bytes per second (SO_MAX_PACING_RATE). 0: no limit.
+	StreamRate int
 	// Ready is told the addresses, in the order of Listen, once all are listened on.
 	Ready func([]netip.AddrPort) `json:"-"`
 }
@@ -48,6 +50,8 @@ func (s *Spec) check() error {
 	switch {
 	case len(s.Listen) == 0:
 		return errors.New("origin: no address to listen on")
+	case s.StreamRate < 0:
+		return fmt.Errorf("origin: a rate of %d bytes per second", s.StreamRate)
 	case s.Delay < 0:
 		return fmt.Errorf("origin: a delay of %s", s.Delay)
 	case (s.Delay != 0 || s.StallFor != 0) && s.Kind != Request:
