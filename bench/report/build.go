@@ -135,6 +135,8 @@ func (p *part) overview() {
 		t.Rows = append(t.Rows, append(row, p.verdict(s)))
 	}
 	p.table(t)
+	p.paragraph("`limited` in the tables below: in so many runs the load or the origins were at their limit before the balancer was. Their rate and latency are the " +
+		"generator's, and are in no median and no ratio; what a unit of work cost at that rate is.")
 	p.plot(p.prefix+"overview", "ratios to "+p.reference, forest(p.file, p.reference, balancers))
 }
 
@@ -203,7 +205,7 @@ func (p *part) values(s *result.Scenario) *table {
 	own := result.MetricOf(s.Main[0])
 	t.Head = append(t.Head, "system calls", "runs that count", "ratio to "+p.reference)
 	for _, x := range p.file.Subjects {
-		runs, marked := s.Count(x.Name)
+		runs, marked, limited := s.Count(x.Name)
 		if runs == 0 {
 			continue
 		}
@@ -227,7 +229,7 @@ func (p *part) values(s *result.Scenario) *table {
 		if x.Name != p.reference {
 			compared = ratio(s.Ratio(x.Name, p.reference, own.Name))
 		}
-		t.Rows = append(t.Rows, append(row, calls, fmt.Sprintf("%d of %d", runs-marked, runs), compared))
+		t.Rows = append(t.Rows, append(row, calls, counted(runs, marked, limited), compared))
 	}
 	return t
 }

@@ -24,7 +24,7 @@ func Summary(out io.Writer, f *result.File) {
 		}
 		fmt.Fprintf(w, "ratio to %s\tcount\t\n", to)
 		for _, x := range f.Subjects {
-			runs, marked := s.Count(x.Name)
+			runs, marked, limited := s.Count(x.Name)
 			if runs == 0 {
 				continue
 			}
@@ -40,10 +40,19 @@ func Summary(out io.Writer, f *result.File) {
 			if x.Name != to {
 				compared = ratio(s.Ratio(x.Name, to, s.Main[0]))
 			}
-			fmt.Fprintf(w, "%s\t%d of %d\t\n", compared, runs-marked, runs)
+			fmt.Fprintf(w, "%s\t%s\t\n", compared, counted(runs, marked, limited))
 		}
 		w.Flush()
 	}
+}
+
+// counted says how many runs count.
+func counted(runs, marked, limited int) string {
+	text := fmt.Sprintf("%d of %d", runs-marked, runs)
+	if limited > 0 {
+		text += fmt.Sprintf(", %d limited", limited)
+	}
+	return text
 }
 
 // Diff writes what has changed from old to latest. With all it writes what has not, too.

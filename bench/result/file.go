@@ -92,6 +92,9 @@ type Run struct {
 	Values  map[string]float64 `json:"values"`            // by metric; one that could not be had is not there
 	Marks   []string           `json:"marks,omitempty"`   // why it is in no median and no ratio
 	Latency string             `json:"latency,omitempty"` // HdrHistogram, V2 compressed, base64; ns
+	// Limited: load or origins were at their limit, and the balancer was not (open loop: whether it was or not). The rate and the
+	// latency are those of the generator then.
+	Limited bool `json:"limited,omitempty"`
 	// Timeline counts units per tenth of a second.
 	Timeline []uint32 `json:"timeline,omitempty"`
 }

@@ -8,6 +8,9 @@ type Metric struct {
 	PerOne bool // divided by the scenario's unit
 	// HigherIsBetter: a ratio above 1 is an advantage.
 	HigherIsBetter bool
+	// OfGenerator: it says nothing about the balancer if the generator was at its limit, and does not count then. What a unit of
+	// work costs does count: it is the cost at the rate that the generator reached.
+	OfGenerator bool
 }
 
 // Kind says how values are shown.
@@ -23,18 +26,18 @@ const (
 
 // Metrics are all, in the order in which they are shown.
 var Metrics = []Metric{
-	{Name: "rate", Title: "rate", Kind: PerSecond, HigherIsBetter: true},
-	{Name: "time", Title: "time", Kind: Nanoseconds, PerOne: true},
+	{Name: "rate", Title: "rate", Kind: PerSecond, HigherIsBetter: true, OfGenerator: true},
+	{Name: "time", Title: "time", Kind: Nanoseconds, PerOne: true, OfGenerator: true},
 	{Name: "cpu", Title: "CPU of the balancer", Kind: Nanoseconds, PerOne: true},
 	{Name: "cpu_user", Title: "of it, user", Kind: Nanoseconds, PerOne: true},
 	{Name: "cpu_system", Title: "of it, system", Kind: Nanoseconds, PerOne: true},
 	{Name: "machine", Title: "CPU of the whole machine", Kind: Nanoseconds, PerOne: true},
-	{Name: "p50", Title: "latency, median", Kind: Nanoseconds},
-	{Name: "p90", Title: "latency, 90 %", Kind: Nanoseconds},
-	{Name: "p99", Title: "latency, 99 %", Kind: Nanoseconds},
-	{Name: "p999", Title: "latency, 99.9 %", Kind: Nanoseconds},
-	{Name: "max", Title: "latency, longest", Kind: Nanoseconds},
-	{Name: "recovery", Title: "time until the rate is back", Kind: Nanoseconds},
+	{Name: "p50", Title: "latency, median", Kind: Nanoseconds, OfGenerator: true},
+	{Name: "p90", Title: "latency, 90 %", Kind: Nanoseconds, OfGenerator: true},
+	{Name: "p99", Title: "latency, 99 %", Kind: Nanoseconds, OfGenerator: true},
+	{Name: "p999", Title: "latency, 99.9 %", Kind: Nanoseconds, OfGenerator: true},
+	{Name: "max", Title: "latency, longest", Kind: Nanoseconds, OfGenerator: true},
+	{Name: "recovery", Title: "time until the rate is back", Kind: Nanoseconds, OfGenerator: true},
 	{Name: "process_per_flow", Title: "memory of the process", Kind: Bytes, PerOne: true},
 	{Name: "kernel_per_flow", Title: "memory of the kernel, all ends", Kind: Bytes, PerOne: true},
 	{Name: "rss", Title: "resident memory", Kind: Bytes},

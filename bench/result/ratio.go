@@ -9,14 +9,17 @@ import (
 func (s *Scenario) Values(subject, metric string) []float64 {
 	var values []float64
 	for _, r := range s.Runs {
-		if v, there := r.Values[metric]; there && r.Subject == subject && r.counts() {
+		if v, there := r.Values[metric]; there && r.Subject == subject && r.counts(metric) {
 			values = append(values, v)
 		}
 	}
 	return values
 }
 
-func (r *Run) counts() bool { return r.Round >= 0 && len(r.Marks) == 0 }
+// counts tells if a metric of the run is to be used.
+func (r *Run) counts(metric string) bool {
+	return r.Round >= 0 && len(r.Marks) == 0 && !(r.Limited && MetricOf(metric).OfGenerator)
+}
 
 // Calls is the number of system calls per unit, from the look that is not timed.
 func (s *Scenario) Calls(subject string) (float64, bool) {
@@ -63,7 +66,7 @@ func (s *Scenario) Ratio(a, b, metric string) Ratio {
 				order = append(order, r.Round)
 			}
 			p.values[i], p.there[i] = r.Values[metric]
-			p.marked = p.marked || len(r.Marks) > 0
+			p.marked = p.marked || !r.counts(metric)
 		}
 	}
 	out := Ratio{Value: math.NaN(), Low: math.NaN(), High: math.NaN()}
@@ -139,28 +142,30 @@ func (s *Scenario) relative(subject, reference, metric string) []float64 {
 	}
 	of := map[int]float64{}
 	for _, r := range s.Runs {
-		if r.Subject == reference && r.counts() && r.Values[metric] > 0 {
+		if r.Subject == reference && r.counts(metric) && r.Values[metric] > 0 {
 			of[r.Round] = r.Values[metric]
 		}
 	}
 	var values []float64
 	for _, r := range s.Runs {
-		if v, there := r.Values[metric]; there && r.Subject == subject && r.counts() && of[r.Round] > 0 {
+		if v, there := r.Values[metric]; there && r.Subject == subject && r.counts(metric) && of[r.Round] > 0 {
 			values = append(values, v/of[r.Round])
 		}
 	}
 	return values
 }
 
-// Count gives how many timed runs a subject has, and how many of them are marked.
-func (s *Scenario) Count(subject string) (runs, marked int) {
+// Count gives how many timed runs a subject has, how many of them are marked, and how many of the others limited.
+func (s *Scenario) Count(subject string) (runs, marked, limited int) {
 	for _, r := range s.Runs {
 		if r.Subject == subject && r.Round >= 0 {
 			runs++
 			if len(r.Marks) > 0 {
 				marked++
+			} else if r.Limited {
+				limited++
 			}
 		}
 	}
-	return runs, marked
+	return runs, marked, limited
 }

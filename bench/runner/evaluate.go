@@ -48,7 +48,7 @@ func (r *runner) evaluate(p *place, s *subject.Subject, look *seen) *result.Run 
 		}
 	}
 	if p.RestartAfter > 0 {
-		if back, ok := recovery(l.Timeline, time.Duration(p.RestartAfter*float64(r.Length)), look.restarted); ok {
+		if back, ok := recovery(l.Timeline, time.Duration(p.RestartAfter*float64(p.spec.Duration)), look.restarted); ok {
 			v["recovery"] = float64(back)
 		} else {
 			run.Marks = append(run.Marks, "the rate did not come back")
@@ -102,12 +102,9 @@ func (r *runner) marks(p *place, s *subject.Subject, l *load.Result, run *result
 		return marks
 	}
 	apart := !slices.ContainsFunc(cores, func(c int) bool { return slices.Contains(r.cores.Load, c) })
-	switch limited := v["load_busy"] >= atLimit || l.Saturated; {
-	case s.Direct(): // there the load is what limits
-	case p.Capacity > 0 && limited:
-		marks = append(marks, "load or origin were at their limit")
-	case limited && v["subject_busy"] < atLimit:
-		marks = append(marks, "load or origin were at their limit, and the balancer was not")
+	if !s.Direct() || p.Capacity > 0 { // without a balancer and a schedule the generator is what is measured
+		limited := v["load_busy"] >= atLimit || l.Saturated
+		run.Limited = limited && (p.Capacity > 0 || v["subject_busy"] < atLimit)
 	}
 	if apart && v["waited"] > r.Tolerate {
 		marks = append(marks, fmt.Sprintf("the balancer waited for its core %.0f %% of the time", 100*v["waited"]))

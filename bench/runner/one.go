@@ -4,7 +4,6 @@ package runner
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -37,10 +36,7 @@ func (r *runner) one(ctx context.Context, p *place, s *subject.Subject, round in
 	if r.Step != nil {
 		r.Step(r.done, r.Total(), fmt.Sprintf("%s, round %d, %s", p.Name, round+1, s.Name))
 	}
-	rate := 0.0
-	if p.Capacity > 0 {
-		rate = p.Capacity * r.capacity[r.capacityKey(p, s)]
-	}
+	rate := p.Capacity * p.rates[s.Name]
 	if round == 0 && r.canCount && !s.Direct() && !p.Memory {
 		if err := r.count(ctx, p, s, rate); err != nil {
 			return err
@@ -76,40 +72,6 @@ func (r *runner) count(ctx context.Context, p *place, s *subject.Subject, rate f
 		})
 	}
 	return nil
-}
-
-// capacityKey says whose capacity sets the rate of a subject's run.
-func (r *runner) capacityKey(p *place, s *subject.Subject) string {
-	spec := p.spec
-	text, _ := json.Marshal(spec)
-	name := s.Name
-	if p.Of != "" {
-		name = p.Of
-	}
-	return name + " " + p.network.name + " " + string(text)
-}
-
-// capacities measures how much those can do whose capacity sets rates. It gives false if there is nobody.
-func (r *runner) capacities(ctx context.Context, p *place, able []*subject.Subject) (found bool, err error) {
-	for _, s := range able {
-		if p.Of != "" && s.Kind != p.Of || p.Of != "" && found {
-			continue
-		}
-		found = true
-		key := r.capacityKey(p, s)
-		if r.capacity[key] > 0 {
-			continue
-		}
-		look, err := r.run(ctx, p, s, 0, false)
-		if err != nil {
-			return found, fmt.Errorf("%s: capacity: %w", s.Name, err)
-		}
-		r.capacity[key] = float64(look.load.Requests) / look.load.Duration.Seconds()
-		if r.capacity[key] == 0 {
-			return found, fmt.Errorf("%s: capacity: no request was answered: %v", s.Name, look.load.Errors)
-		}
-	}
-	return found, nil
 }
 
 // run starts a subject, puts the load on it, and stops it. With counting only the system calls are looked at.
@@ -238,7 +200,7 @@ func (r *runner) restartOrigins(ctx context.Context, p *place) *restart {
 	began := time.Now()
 	go func() {
 		defer close(x.done)
-		if x.err = sleep(ctx, time.Duration(p.RestartAfter*float64(r.Length))); x.err != nil {
+		if x.err = sleep(ctx, time.Duration(p.RestartAfter*float64(p.spec.Duration))); x.err != nil {
 			return
 		}
 		spec := p.origins.spec

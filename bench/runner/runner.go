@@ -56,8 +56,8 @@ type runner struct {
 	self  string // this program
 	cores result.Cores
 
-	networks map[bool]*network // by whether it is veth
-	capacity map[string]float64
+	networks map[bool]*network  // by whether it is veth
+	capacity map[string]float64 // by subject and load
 	canCount bool
 	done     int
 }
@@ -146,7 +146,8 @@ type place struct {
 	out     *result.Scenario
 	network *network
 	origins *origins
-	spec    load.Spec // without target and rate
+	spec    load.Spec          // without target and rate
+	rates   map[string]float64 // with Capacity: of which share is taken, by subject
 }
 
 func (r *runner) scenario(ctx context.Context, s *scenario.Scenario, out *result.Scenario) error {
@@ -234,14 +235,14 @@ func (r *runner) network(ctx context.Context, isolated bool) (*network, error) {
 // prepare fits the load to what this machine allows.
 func (p *place) prepare(r *runner) {
 	p.spec = p.Load
-	p.spec.Duration, p.spec.Warmup = r.Length, r.Warmup
+	p.spec.Duration, p.spec.Warmup = max(r.Length, p.Length), r.Warmup
 	// Half of the load's cores are left for the origins. A thread without a connection would be of no use.
 	p.spec.Threads = max(1, min(len(r.cores.Load)/2, p.spec.Connections))
 	if p.Memory {
-		// A flow is two descriptors in the balancer. Some are needed for other things.
+		// A flow is two descriptors in a balancer, and some reserve more.
 		var limit syscall.Rlimit
 		if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
-			p.spec.Connections = min(p.spec.Connections, int(limit.Cur/2)-200)
+			p.spec.Connections = min(p.spec.Connections, int(limit.Cur*3/8))
 		}
 	}
 }
@@ -284,7 +285,7 @@ func (r *runner) able(ctx context.Context, p *place) ([]*subject.Subject, error)
 		if err != nil || found {
 			return able, err
 		}
-		p.out.Missing = append(p.out.Missing, result.Missing{Name: "all subjects", Reason: "there is no " + p.Of + " whose capacity sets the rate"})
+		p.out.Missing = append(p.out.Missing, result.Missing{Name: "all subjects", Reason: "nobody is there whose capacity sets the rate (" + p.Of + ")"})
 		r.done += len(able) * r.rounds(p.Scenario)
 		return nil, nil
 	}

@@ -24,6 +24,7 @@ var small = []Scenario{
 	keepAlive(10, 0.88, true),
 	keepAlive(200, 0.80, true),
 	keepAlive(1000, 0, false),
+	paced(keepAlive(200, 0, true)),
 	func() Scenario {
 		s := keepAlive(200, 0, false)
 		s.Name, s.Title = "keepalive-200-loops-2", "keep-alive request, 200 connections, two loops"
@@ -46,11 +47,24 @@ func keepAlive(connections int, target float64, quick bool) Scenario {
 	}
 }
 
+// paced is a scenario at a rate that every balancer can take, the same for all. None is at its limit then, nor is the generator, but
+// each wakes up more often for less work than under full load.
+func paced(s Scenario) Scenario {
+	s.Name, s.Title = s.Name+"-paced", s.Title+", at the same rate for all"
+	s.Why = "The cost at equal work: 60 % of what the slowest balancer can do."
+	s.Capacity, s.Of, s.Main = 0.6, Lowest, []string{"cpu", "machine", "p99"}
+	return s
+}
+
 var ends = []Scenario{
 	{
 		Name: "close", Title: "connect, request, close, 100 at once", Why: "What a connection costs that carries one request.",
 		Load: load.Spec{Kind: load.ConnectRequestClose, Connections: 100}, Unit: Connection, Main: cost, Target: 0.90, Quick: true,
 	},
+	paced(Scenario{
+		Name: "close", Title: "connect, request, close",
+		Load: load.Spec{Kind: load.ConnectRequestClose, Connections: 100}, Unit: Connection,
+	}),
 	{
 		Name: "connect", Title: "connect, close, 100 at once", Why: "A connection that carries nothing: the server closes at once.",
 		Load: load.Spec{Kind: load.ConnectClose, Connections: 100}, Origin: origin.AcceptClose, Unit: Connection, Main: cost,
@@ -107,11 +121,11 @@ func atCapacity(name string, share float64, of, why string) Scenario {
 var memory = []Scenario{
 	{
 		Name: "idle", Title: "idle flows", Why: "What a connection costs that only is there: the balancer's process and the kernel apart.",
-		Load: load.Spec{Kind: load.Idle, Connections: 9000}, Unit: Flow, Main: []string{"process_per_flow", "kernel_per_flow"}, Target: 0.20,
+		Load: load.Spec{Kind: load.Idle, Connections: 20000}, Unit: Flow, Main: []string{"process_per_flow", "kernel_per_flow"}, Target: 0.20,
 		Memory: true, Quick: true, Rounds: 3,
 	},
 	{
-		Name: "slow-readers", Title: "1,000 clients that do not read", Why: "Does the balancer stop reading from the server when the client does not take it?",
+		Name: "slow-readers", Title: "1,000 clients that do not read", Why: "What is held for clients that do not take what they asked for? Mostly the kernel's buffers, if the balancer stops reading in time.",
 		Load: load.Spec{Kind: load.SlowReaders, Connections: 1000}, Unit: Flow, Main: []string{"process_per_flow", "kernel_per_flow"},
 		Memory: true, Rounds: 3,
 	},
@@ -132,8 +146,8 @@ var rest = func() (list []Scenario) {
 	}
 	return append(list, Scenario{
 		Name: "storm", Title: "the origin restarts under 500 connections", Why: "All connections are lost at once and come back together.",
-		Load: load.Spec{Kind: load.Request, Connections: 500}, Unit: Request, RestartAfter: 0.3, RestartGap: 100 * time.Millisecond,
-		Main: []string{"recovery", "cpu", "p999"}, Rounds: 5,
+		Load: load.Spec{Kind: load.Request, Connections: 500}, Unit: Request, RestartAfter: 0.2, RestartGap: 100 * time.Millisecond,
+		Main: []string{"recovery", "cpu", "p999"}, Rounds: 5, Length: 3 * time.Second, // a refused connect is tried again after a second
 	})
 }()
 

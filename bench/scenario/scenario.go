@@ -33,7 +33,8 @@ type Scenario struct {
 	Veth bool
 
 	// Capacity makes the load open loop at this part of a capacity, which is measured beforehand by the same load in closed loop.
-	// Of is whose capacity: empty for each subject's own, or the name of a subject whose capacity sets the rate for all.
+	// Of is whose capacity: empty for each subject's own, Lowest for that of the slowest balancer, or a kind of subject, the first
+	// of which sets the rate for all.
 	Capacity float64
 	Of       string
 	// Memory is looked at before the load and while all its connections are open, and related to one connection.
@@ -49,9 +50,14 @@ type Scenario struct {
 
 	// Quick scenarios are in the quick run.
 	Quick bool
-	// Rounds in the full run. 0: as many as were asked for.
+	// Rounds at most. 0: as many as were asked for.
 	Rounds int
+	// Length at least, of the measured time. 0: whatever was asked for.
+	Length time.Duration
 }
+
+// Lowest is the capacity of the balancer that has the smallest one.
+const Lowest = "lowest"
 
 // Unit is what one unit of work is.
 type Unit string
@@ -79,6 +85,7 @@ func (s *Scenario) Units(r *load.Result) float64 {
 func (s Scenario) Smallest() Scenario {
 	s.Load.Connections = min(s.Load.Connections, 20)
 	s.Servers = min(s.Servers, 10)
+	s.Length = 0
 	s.RestartGap = min(s.RestartGap, 50*time.Millisecond)
 	return s
 }
