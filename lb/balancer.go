@@ -134,6 +134,9 @@ func flatten(err error) []error {
 	return all
 }
 
+// maxReserved bounds the flows for which each loop reserves room in its table.
+const maxReserved = 1 << 20
+
 func (b *Balancer) openLoops(loops, pipes int) error {
 	cpus, err := loopCPUs(b.config, loops)
 	if err != nil {
@@ -143,7 +146,7 @@ func (b *Balancer) openLoops(loops, pipes int) error {
 	for i := range loops {
 		l, err := poller.NewLoop(poller.Options{
 			CPUs: cpus[i], MaxEvents: tune.MaxPollEvents, BufferSize: tune.BufSize, PipeSize: tune.PipeSize,
-			MaxPipes: (pipes + loops - 1) / loops, BusyPoll: b.config.Global.BusyPolling,
+			Sockets: 2 * int(min(b.process.MaxConn, maxReserved)), MaxPipes: (pipes + loops - 1) / loops, BusyPoll: b.config.Global.BusyPolling,
 		})
 		if err != nil {
 			return fmt.Errorf("cannot make loop %d: %w", i+1, err)

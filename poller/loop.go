@@ -32,6 +32,7 @@ type Options struct {
 	MaxEvents  int   // events taken per turn; 0: 200
 	BufferSize int   // bytes read at once; 0: 65536; at least 16384
 	PipeSize   int   // bytes a splice pipe is asked to hold; 0: the kernel's default (65536)
+	Sockets    int   // that are expected at most: room for them is reserved, and takes memory only once it is used
 	MaxPipes   int   // splice pipes open at once; 0: no bound but the descriptors
 	BusyPoll   bool  // never sleep
 	// Now replaces the clock, for tests; it must not go back. With BusyPoll no turn then waits for it. nil: monotonic time.
@@ -112,7 +113,7 @@ func NewLoop(o Options) (*Loop, error) {
 	l.tick()
 	l.wheel.init(l.Milliseconds())
 	// The eventfd is slot 0, edge-triggered and never read: each write is a new edge (eventfd(2)).
-	l.slots = append(l.slots, slot{handler: nothing{}})
+	l.slots = append(make([]slot, 0, o.Sockets+1), slot{handler: nothing{}})
 	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET}
 	if e := epollControl(l.epoll, unix.EPOLL_CTL_ADD, l.eventFD, &ev); e != 0 {
 		unix.Close(epoll)

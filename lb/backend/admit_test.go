@@ -164,7 +164,7 @@ func TestBoundWaitersAreFIFO(t *testing.T) {
 			for _, later := range callers[name][i+1:] {
 				later.waits(name)
 			}
-			if i > 0 && c.ServerAhead != i {
+			if i > 0 && int(c.ServerAhead) != i {
 				t.Errorf("%s %d: place %d in the server's queue", name, i, c.ServerAhead)
 			}
 			if c.QueueAhead != 0 {
@@ -181,7 +181,7 @@ func TestPriority(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("a", 1)))
 	served := f.admit("served")
 	priority := func(class int, offset int64) func(*caller) {
-		return func(c *caller) { c.Class, c.Offset = class, offset; c.Loop = int(offset) & 1 }
+		return func(c *caller) { c.Class, c.Offset = int16(class), int32(offset); c.Loop = int(offset) & 1 }
 	}
 	f.admit("late class", priority(5, 0))
 	f.admit("plain 1", priority(0, 0))
@@ -322,7 +322,7 @@ func TestCounts(t *testing.T) {
 	w[1].CountWait(5000 * 1000)
 	f.release(w[1], w[2])
 	for i, c := range w {
-		if c.QueueAhead != i+1 || c.ServerAhead != 0 {
+		if int(c.QueueAhead) != i+1 || c.ServerAhead != 0 {
 			t.Errorf("%d: places %d and %d", i, c.QueueAhead, c.ServerAhead)
 		}
 	}

@@ -21,18 +21,17 @@ type Waiter interface {
 type Request struct {
 	Waiter Waiter
 	Source netip.Addr    // the client's, for hashes
-	Port   uint16        // the client's port, for hashes
 	Loop   int           // the flow's loop: its stripe of the queue, its shard of the counters
 	Now    time.Duration // of the call, on any clock that all loops share: places it in the queue
 
-	// Class and Offset (milliseconds) place the request before or behind others in the queue.
-	Class  int
-	Offset int64
+	Port   uint16 // the client's port, for hashes
+	Class  int16  // places the request before all of a higher class in the queue
+	Offset int32  // milliseconds; shifts its arrival against others of its class
 
 	Server      *Server // holds a slot there; nil: none
 	Queued      bool    // it had to wait
-	QueueAhead  int     // its place in the backend's queue: the grants there until its own, that one included
-	ServerAhead int     // the same at its server
+	QueueAhead  int32   // its place in the backend's queue: the grants there until its own, that one included
+	ServerAhead int32   // the same at its server
 
 	avoid   *Server // the server that has just failed
 	waiter  queue.Waiter
@@ -155,7 +154,7 @@ func (b *Backend) wait(r *Request, bound *Server) queue.Outcome {
 		r.before = grants(at.Counts())
 	}
 	r.waiter.Owner = r.owner()
-	r.waiter.Key = queue.MakeKey(r.Class, int64(r.Now/time.Microsecond), r.Offset)
+	r.waiter.Key = queue.MakeKey(int(r.Class), int64(r.Now/time.Microsecond), int64(r.Offset))
 	outcome, s := b.pool.Wait(r.Loop, &r.waiter, at)
 	if outcome == queue.TryAgain {
 		r.granted(s.Data.(*Server))
@@ -232,11 +231,11 @@ func (b *Backend) Cancel(r *Request) bool {
 }
 
 // place notes how far r came in the queue: the grants there since it queued, and more.
-func (r *Request) place(more int) {
+func (r *Request) place(more int32) {
 	if r.bound != nil {
-		r.ServerAhead += int(grants(r.bound.slots.Counts())-r.before) + more
+		r.ServerAhead += int32(grants(r.bound.slots.Counts())-r.before) + more
 	} else {
-		r.QueueAhead += int(grants(r.backend.pool.Counts())-r.before) + more
+		r.QueueAhead += int32(grants(r.backend.pool.Counts())-r.before) + more
 	}
 }
 

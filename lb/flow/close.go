@@ -101,10 +101,12 @@ func (f *Flow) discard() {
 	}
 }
 
+func (f *Flow) second() uint32 { return uint32(f.loop.Now() / time.Second) }
+
 // countBytes adds what was forwarded since the last time to the counters.
 func (f *Flow) countBytes() {
 	in, out := f.in-f.countedIn, f.out-f.countedOut
-	f.countedIn, f.countedOut, f.countedAt = f.in, f.out, f.loop.Now()
+	f.countedIn, f.countedOut, f.countedAt = f.in, f.out, f.second()
 	if in == 0 && out == 0 {
 		return
 	}
@@ -176,7 +178,7 @@ func (f *Flow) fill(r *tcplog.Record) {
 		ClientUnix:   f.source.IsUnix(),
 		ListenerID:   f.bind.ID,
 		ListenerName: f.bind.Name,
-		Accept:       time.Unix(0, f.accepted),
+		Accept:       f.loop.Wall().Add(f.start - f.loop.Now()),
 		Handshake:    milliseconds(f.headerEnd, f.start),
 		Queue:        milliseconds(f.queueEnd, f.headerEnd),
 		Connect:      milliseconds(f.connected, f.queueEnd),
@@ -202,7 +204,7 @@ func (f *Flow) fill(r *tcplog.Record) {
 	r.Backend = f.backend.Name
 	r.BeConn = int(f.backend.Flows.Value())
 	if f.stage != orphaned && f.request.Queued {
-		r.BeQueue, r.SrvQueue = f.request.QueueAhead, f.request.ServerAhead
+		r.BeQueue, r.SrvQueue = int(f.request.QueueAhead), int(f.request.ServerAhead)
 	}
 	if s := f.lastServer; s != nil {
 		r.Server = s.Name

@@ -58,14 +58,15 @@ type Flow struct {
 	lastServer *backend.Server
 	client     side
 	server     side
-	stage      stage
-	retries    int32
-	// flags of the log line and of the stage
+
+	stage        stage
 	redispatched bool
 	admitted     bool     // the backend counts this flow
 	logged       bool     // by logasap
 	cause        stats.ID // of the last connect's failure
 	ended        termination
+	retries      int32
+	countedAt    uint32 // second on the loop's clock at which bytes were last added to the counters
 
 	timer poller.Timer
 	mail  poller.Mail
@@ -73,8 +74,7 @@ type Flow struct {
 	source poller.Addr // the client's: its own, or the one in its PROXY header
 	told   *told       // what the PROXY header told besides; nil without one
 
-	accepted  int64         // wall clock, Unix nanoseconds
-	start     time.Duration // on the loop's clock, as are the following; 0: not reached
+	start     time.Duration // of the connection, on the loop's clock, as are the following; 0: not reached
 	headerEnd time.Duration
 	queueEnd  time.Duration
 	connected time.Duration
@@ -82,7 +82,6 @@ type Flow struct {
 
 	in, out               uint64 // bytes from and to the client
 	countedIn, countedOut uint64 // of these, what the counters know
-	countedAt             time.Duration
 
 	next, prev *Flow // among the loop's open flows; next also links recycled ones
 }

@@ -1,8 +1,6 @@
 package flow
 
 import (
-	"time"
-
 	"github.com/sluice-lb/sluice/lb/stats"
 	"github.com/sluice-lb/sluice/poller"
 )
@@ -50,7 +48,7 @@ func (f *Flow) settle() {
 		f.end('-', '-')
 		return
 	}
-	if f.frontend.ContStats && f.loop.Now()-f.countedAt >= time.Second {
+	if f.frontend.ContStats && f.second() != f.countedAt {
 		f.countBytes()
 	}
 	f.rearm()

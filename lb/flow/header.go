@@ -15,7 +15,7 @@ func (l *Loop) begin(b *Bind, socket poller.Socket, peer poller.Addr) {
 	f.client.Socket = socket
 	f.client.noDelay = true // inherited from the listener
 	f.source = peer
-	f.accepted, f.start = l.Wall().UnixNano(), l.Now()
+	f.start = l.Now()
 	f.client.activity, f.client.progress = f.start, f.start
 	f.stage = header
 	if errno := l.Watch(&f.client.Socket, &f.client); errno != 0 {
