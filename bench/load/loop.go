@@ -39,7 +39,6 @@ type loop struct {
 	idle        ring[int32]
 	blocked     bool
 	flying      int
-	drainedAt   int64
 	phase       phase
 	began       time.Duration // this thread's CPU time at the beginning of the measured time
 	used        time.Duration // and within it

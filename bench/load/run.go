@@ -28,9 +28,18 @@ type run struct {
 	small, bulk exchange
 }
 
-const never = math.MaxInt64
+const never = math.MaxInt64 // nanoseconds
 
 func (r *run) now() int64 { return int64(time.Since(r.base)) }
+
+// start starts the clock. Where connections are held the edges are set when all are open.
+func (r *run) start() {
+	r.base = time.Now()
+	if !r.spec.holds() {
+		r.begin.Store(int64(r.spec.Warmup))
+		r.end.Store(int64(r.spec.Warmup + r.spec.Duration))
+	}
+}
 
 // exchange is what is sent and received for one request. It is not written to while loops run.
 type exchange struct {
@@ -94,7 +103,7 @@ func bulkExchange(kind Kind, size int) exchange {
 
 // newRun prepares what the loops share. It makes HTTP's first request.
 func newRun(ctx context.Context, spec Spec) (*run, error) {
-	r := &run{spec: spec, base: time.Now(), cores: newCores(spec.CPUs), allOpen: make(chan struct{})}
+	r := &run{spec: spec, cores: newCores(spec.CPUs), allOpen: make(chan struct{})}
 	r.begin.Store(never)
 	r.end.Store(never)
 	closing := spec.connects() && spec.Close == CloseServer
