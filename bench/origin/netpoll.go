@@ -35,11 +35,11 @@ func (s *server) serveNetpoll(listeners []net.Listener) (stop func(), err error)
 		serving.Go(func() { _ = loop.Serve(converted) }) // ends at Shutdown
 	}
 	return func() {
+		// Connections without a request under way are closed at once; the others get a moment, and then do not matter.
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
 		for _, loop := range loops {
-			// Connections without a request under way are closed at once; the others get a moment, and then do not matter.
-			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-			_ = loop.Shutdown(ctx)
-			cancel()
+			serving.Go(func() { _ = loop.Shutdown(ctx) })
 		}
 		serving.Wait()
 	}, nil

@@ -31,8 +31,8 @@ type server struct {
 	running sync.WaitGroup
 }
 
-// Run listens and serves until ctx ends, then closes everything and gives the counts. It does not return before its goroutines have ended, but for
-// netpoll's event loop, which stays for the next Run.
+// Run listens and serves until ctx ends, then closes its connections and gives the counts. What stays is netpoll's event loop, for the
+// next Run, and a request that has been under way for 100 ms by then.
 func Run(ctx context.Context, spec Spec) (Result, error) {
 	if err := spec.check(); err != nil {
 		return Result{}, err
