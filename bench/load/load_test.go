@@ -382,6 +382,36 @@ func TestSourcesAndTargets(t *testing.T) {
 	}
 }
 
+func TestIPv6(t *testing.T) {
+	listener, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skip("no IPv6: ", err)
+	}
+	address := netip.MustParseAddrPort(listener.Addr().String())
+	listener.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	ready, ended := make(chan []netip.AddrPort, 1), make(chan error, 1)
+	go func() {
+		_, err := origin.Run(ctx, origin.Spec{Kind: origin.Request, Listen: []netip.AddrPort{address}, Ready: func(a []netip.AddrPort) { ready <- a }})
+		ended <- err
+	}()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	select {
+	case <-ready:
+	case <-time.After(5 * time.Second):
+		t.Fatal("no origin")
+	}
+	result := run(t, load.Spec{Kind: load.ConnectRequestClose, Target: address, Sources: []netip.Addr{address.Addr()}, Duration: 50 * time.Millisecond})
+	if result.Requests == 0 || len(result.Errors) > 0 {
+		t.Errorf("%d requests, errors %v", result.Requests, result.Errors)
+	}
+}
+
 func TestHTTP(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/page" {
