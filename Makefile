@@ -3,6 +3,8 @@
 # make test        everything that must pass, in under five minutes; as root it installs what it needs
 # make test-full   the same end-to-end tests with the race detector in the program, and against haproxy itself
 # make fuzz        every fuzz target for FUZZTIME (60s)
+# make bench       balancers side by side, in thirty minutes: build/bench.json and a report in build/bench
+# make bench-quick the same in three minutes: fewer scenarios, three rounds
 # make bench-go    the benchmarks of single functions
 
 STEP := tools/step
@@ -10,7 +12,7 @@ UNIT = $$(go list ./... | grep -v /tools/e2e)
 # nginx and haproxy live where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: run build test check unit e2e test-full fuzz bench-go clean
+.PHONY: run build test check unit e2e test-full fuzz bench bench-quick bench-go clean
 
 run: build
 	./sluice demo
@@ -43,6 +45,14 @@ test-full: test
 
 fuzz:
 	@tools/fuzz
+
+bench:
+	@mkdir -p build
+	@go run ./bench -out build/bench.json && go run ./bench report build/bench.json
+
+bench-quick:
+	@mkdir -p build
+	@go run ./bench -quick -out build/bench-quick.json && go run ./bench report build/bench-quick.json
 
 bench-go:
 	@$(STEP) "benchmarks" go test -run '^$$' -bench . -benchmem $(UNIT)

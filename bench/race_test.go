@@ -19,7 +19,6 @@ func TestCommandLine(t *testing.T) {
 		code      int
 		told      string // part of what is written, to either
 	}{
-		{"", 2, "Usage: bench <command>"},
 		{"help", 0, "Commands:"},
 		{"rac", 2, "there is no command 'rac'"},
 		{"race -h", 0, "Usage: bench race"},

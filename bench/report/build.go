@@ -120,11 +120,7 @@ func (p *part) overview() {
 	p.paragraph("Each scenario's own metric, divided by what it is for %s in the same round: median of the pairs and its 95 %% interval. "+
 		"Below 1 is less of it, and better, as each of these metrics is a cost. A question mark: fewer than %d pairs, too few to rely on the interval.", p.reference, result.Enough)
 	balancers := p.balancers()
-	t := &table{Head: []string{"scenario", "metric"}}
-	for _, b := range balancers {
-		t.Head = append(t.Head, b)
-	}
-	t.Head = append(t.Head, "target of sluice")
+	t := &table{Head: slices.Concat([]string{"scenario", "metric"}, balancers, []string{"target of sluice"})}
 	for i := range p.file.Scenarios {
 		s := &p.file.Scenarios[i]
 		m := result.MetricOf(s.Main[0])

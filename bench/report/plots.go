@@ -40,13 +40,16 @@ func newPlot(title string) *plot.Plot {
 		size := style.Font.Size
 		style.Font = font.From(sans, size)
 	}
-	p.Legend.Top = true
+	p.Title.Padding = vg.Points(8)
+	p.Legend.Top, p.Legend.Padding, p.Legend.ThumbnailWidth = true, vg.Points(3), vg.Points(14)
+	p.Legend.XOffs = -vg.Points(4)
 	return p
 }
 
 func drawn(p *plot.Plot, height vg.Length) []byte {
 	canvas := vgsvg.New(plotWidth, height)
-	p.Draw(draw.New(canvas))
+	const margin = 0.4 * vg.Centimeter
+	p.Draw(draw.Crop(draw.New(canvas), margin, -margin, margin, -margin))
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		panic(err) // a buffer takes everything
@@ -110,8 +113,8 @@ func (p *part) cpu(s *result.Scenario) []byte {
 		picture.Add(bars)
 		picture.Legend.Add(title, bars)
 	}
-	picture.X.Min = 0
-	picture.X.Max = 1.35 * largest / unit.factor // the legend is on the right
+	picture.X.Min, picture.X.Tick.Marker = 0, evenTicks{}
+	picture.X.Max = 1.4 * largest / unit.factor // the legend is on the right
 	picture.NominalY(names...)
 	return drawn(picture, vg.Length(len(names))*vg.Centimeter+3*vg.Centimeter)
 }
@@ -127,29 +130,20 @@ func zero(v float64) float64 {
 func (p *part) latency(s *result.Scenario) ([]byte, error) {
 	picture := newPlot("latency")
 	picture.X.Label.Text, picture.Y.Label.Text = "part of the requests that took no longer", "ms"
-	picture.Legend.Left = true
+	picture.Legend.Left, picture.Legend.XOffs = true, vg.Points(4)
 	picture.Add(plotter.NewGrid())
 	drawnAny := false
 	for _, x := range p.file.Subjects {
-		var parts []load.Latency
-		for _, r := range s.Runs {
-			if r.Subject == x.Name && r.Round >= 0 && len(r.Marks) == 0 && r.Latency != "" {
-				parts = append(parts, load.Latency{Count: 1, Histogram: r.Latency})
-			}
-		}
-		if len(parts) == 0 {
+		if s.Latency[x.Name] == "" {
 			continue
 		}
-		all, err := load.Merge(parts...)
+		all := load.Latency{Histogram: s.Latency[x.Name]}
+		h, err := all.Decode()
 		if err != nil {
 			return nil, fmt.Errorf("%s, %s: latency: %w", s.Name, x.Name, err)
 		}
-		h, err := all.Decode()
-		if err != nil {
-			return nil, err
-		}
 		var points plotter.XYs
-		for nines := 0.0; nines <= 4 && math.Pow(10, nines) <= float64(all.Count); nines += 0.05 {
+		for nines := 0.0; nines <= 4 && math.Pow(10, nines) <= float64(h.TotalCount()); nines += 0.05 {
 			q := 1 - math.Pow(10, -nines)
 			points = append(points, plotter.XY{X: nines, Y: max(1e-3, float64(h.ValueAtQuantile(100*q))/1e6)})
 		}
@@ -172,7 +166,7 @@ func (p *part) latency(s *result.Scenario) ([]byte, error) {
 
 // forest draws each ratio with its interval.
 func forest(f *result.File, reference string, balancers []string) []byte {
-	picture := newPlot("ratio to " + reference + ", 95 % interval (left of 1: less)")
+	picture := newPlot(fmt.Sprintf("ratio to %s, 95 %% interval (left of 1: less); what is beyond the scale is at its end", reference))
 	picture.Add(plotter.NewGrid())
 	var names []string
 	rows := 0
@@ -190,8 +184,9 @@ func forest(f *result.File, reference string, balancers []string) []byte {
 				continue
 			}
 			y := float64(len(f.Scenarios)-1-i) + 0.35 - step*(float64(k)+0.5)
-			middle = append(middle, plotter.XY{X: r.Value, Y: y})
-			errors = append(errors, struct{ Low, High float64 }{r.Value - r.Low, r.High - r.Value})
+			value, low, high := within(r.Value), within(r.Low), within(r.High)
+			middle = append(middle, plotter.XY{X: value, Y: y})
+			errors = append(errors, struct{ Low, High float64 }{value - low, high - value})
 			rows++
 		}
 		if len(middle) == 0 {
@@ -225,20 +220,38 @@ func forest(f *result.File, reference string, balancers []string) []byte {
 	one.Color = color.Gray{100}
 	picture.Add(one)
 	picture.X.Scale, picture.X.Tick.Marker = plot.LogScale{}, ratioTicks{}
+	picture.X.Min, picture.X.Max = leastRatio, mostRatio
 	picture.Y.Min, picture.Y.Max = -0.5, top
 	picture.NominalY(names...)
 	picture.Y.Min, picture.Y.Max = -0.5, top
 	return drawn(picture, vg.Length(len(names))*1.1*vg.Centimeter+3*vg.Centimeter)
 }
 
+// leastRatio and mostRatio are the ends of the scale of ratios. A few that lie far out would hide the differences of the others.
+const leastRatio, mostRatio = 0.2, 3.5
+
+func within(ratio float64) float64 { return min(max(ratio, leastRatio), mostRatio) }
+
 // ratioTicks are marks on a logarithmic scale where people look for them.
 type ratioTicks struct{}
 
 func (ratioTicks) Ticks(low, high float64) (ticks []plot.Tick) {
-	for _, v := range []float64{0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20, 50} {
-		if v >= low && v <= high {
-			ticks = append(ticks, plot.Tick{Value: v, Label: fmt.Sprint(v)})
-		}
+	for _, v := range []float64{0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 3} {
+		ticks = append(ticks, plot.Tick{Value: v, Label: fmt.Sprint(v)})
+	}
+	return ticks
+}
+
+// evenTicks are marks at about six round values.
+type evenTicks struct{}
+
+func (evenTicks) Ticks(low, high float64) (ticks []plot.Tick) {
+	step := math.Pow(10, math.Floor(math.Log10((high-low)/3)))
+	for (high-low)/step > 8 {
+		step *= 2
+	}
+	for i := math.Ceil(low / step); i*step <= high; i++ {
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: digits(i * step)})
 	}
 	return ticks
 }

@@ -80,6 +80,8 @@ type Scenario struct {
 	Configurations map[string]string `json:"configurations,omitempty"` // by subject
 	Missing        []Missing         `json:"missing,omitempty"`
 	Runs           []Run             `json:"runs"`
+	// Latency is the distribution over all of a subject's runs that count: an HdrHistogram of ns, V2 compressed, in base64.
+	Latency map[string]string `json:"latency,omitempty"`
 }
 
 // Run is one subject under load once.
@@ -89,13 +91,12 @@ type Run struct {
 	Started time.Time          `json:"started"`
 	Length  time.Duration      `json:"length"` // ns
 	Units   float64            `json:"units"`
-	Values  map[string]float64 `json:"values"`            // by metric; one that could not be had is not there
-	Marks   []string           `json:"marks,omitempty"`   // why it is in no median and no ratio
-	Latency string             `json:"latency,omitempty"` // HdrHistogram, V2 compressed, base64; ns
+	Values  map[string]float64 `json:"values"`          // by metric; one that could not be had is not there
+	Marks   []string           `json:"marks,omitempty"` // why it is in no median and no ratio
 	// Limited: load or origins were at their limit, and the balancer was not (open loop: whether it was or not). The rate and the
 	// latency are those of the generator then.
 	Limited bool `json:"limited,omitempty"`
-	// Timeline counts units per tenth of a second.
+	// Timeline counts units per tenth of a second, where moments differ.
 	Timeline []uint32 `json:"timeline,omitempty"`
 }
 

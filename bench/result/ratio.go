@@ -9,15 +9,15 @@ import (
 func (s *Scenario) Values(subject, metric string) []float64 {
 	var values []float64
 	for _, r := range s.Runs {
-		if v, there := r.Values[metric]; there && r.Subject == subject && r.counts(metric) {
+		if v, there := r.Values[metric]; there && r.Subject == subject && r.Counts(metric) {
 			values = append(values, v)
 		}
 	}
 	return values
 }
 
-// counts tells if a metric of the run is to be used.
-func (r *Run) counts(metric string) bool {
+// Counts tells if a metric of the run is to be used.
+func (r *Run) Counts(metric string) bool {
 	return r.Round >= 0 && len(r.Marks) == 0 && !(r.Limited && MetricOf(metric).OfGenerator)
 }
 
@@ -66,7 +66,7 @@ func (s *Scenario) Ratio(a, b, metric string) Ratio {
 				order = append(order, r.Round)
 			}
 			p.values[i], p.there[i] = r.Values[metric]
-			p.marked = p.marked || !r.counts(metric)
+			p.marked = p.marked || !r.Counts(metric)
 		}
 	}
 	out := Ratio{Value: math.NaN(), Low: math.NaN(), High: math.NaN()}
@@ -142,13 +142,13 @@ func (s *Scenario) relative(subject, reference, metric string) []float64 {
 	}
 	of := map[int]float64{}
 	for _, r := range s.Runs {
-		if r.Subject == reference && r.counts(metric) && r.Values[metric] > 0 {
+		if r.Subject == reference && r.Counts(metric) && r.Values[metric] > 0 {
 			of[r.Round] = r.Values[metric]
 		}
 	}
 	var values []float64
 	for _, r := range s.Runs {
-		if v, there := r.Values[metric]; there && r.Subject == subject && r.counts(metric) && of[r.Round] > 0 {
+		if v, there := r.Values[metric]; there && r.Subject == subject && r.Counts(metric) && of[r.Round] > 0 {
 			values = append(values, v/of[r.Round])
 		}
 	}

@@ -22,9 +22,11 @@ const atLimit = 0.95
 // evaluate turns what was seen into metrics and marks.
 func (r *runner) evaluate(p *place, s *subject.Subject, look *seen) *result.Run {
 	l := look.load
-	run := &result.Run{Subject: s.Name, Length: l.Duration, Units: p.Units(l), Values: map[string]float64{}, Latency: l.Latency.Histogram}
-	for _, t := range l.Timeline {
-		run.Timeline = append(run.Timeline, t.Requests)
+	run := &result.Run{Subject: s.Name, Length: l.Duration, Units: p.Units(l), Values: map[string]float64{}}
+	if p.RestartAfter > 0 {
+		for _, t := range l.Timeline {
+			run.Timeline = append(run.Timeline, t.Requests)
+		}
 	}
 	span := measure.Between(look.before.machine, look.after.machine)
 	used := look.after.subject.Minus(look.before.subject)
@@ -107,10 +109,10 @@ func (r *runner) marks(p *place, s *subject.Subject, l *load.Result, run *result
 		run.Limited = limited && (p.Capacity > 0 || v["subject_busy"] < atLimit)
 	}
 	if apart && v["waited"] > r.Tolerate {
-		marks = append(marks, fmt.Sprintf("the balancer waited for its core %.0f %% of the time", 100*v["waited"]))
+		marks = append(marks, "the balancer waited for its core too long")
 	}
 	if v["stolen"] > r.Tolerate {
-		marks = append(marks, fmt.Sprintf("the hypervisor took %.0f %% of the cores", 100*v["stolen"]))
+		marks = append(marks, "the hypervisor took too much of the cores")
 	}
 	return marks
 }

@@ -28,7 +28,6 @@ type seen struct {
 	memory        [2]measure.Memory // before the load, and at the end of it
 	calls         int64
 	restarted     time.Duration // from the begin of the measured time until the origin was back
-	busy          map[string]float64
 }
 
 // one is a timed run.
@@ -54,6 +53,22 @@ func (r *runner) one(ctx context.Context, p *place, s *subject.Subject, round in
 	}
 	p.out.Runs = append(p.out.Runs, *run)
 	r.done++
+	return p.keepLatency(run, look.load.Latency)
+}
+
+// keepLatency adds a run's distribution to its subject's.
+func (p *place) keepLatency(run *result.Run, one load.Latency) error {
+	if one.Histogram == "" || !run.Counts("p99") {
+		return nil
+	}
+	all := one
+	if before := p.out.Latency[run.Subject]; before != "" {
+		var err error
+		if all, err = load.Merge(load.Latency{Count: 1, Histogram: before}, one); err != nil {
+			return fmt.Errorf("merge latencies: %w", err)
+		}
+	}
+	p.out.Latency[run.Subject] = all.Histogram
 	return nil
 }
 

@@ -111,7 +111,7 @@ func (r *runner) all(ctx context.Context) error {
 	finished := map[int]*result.Scenario{}
 	for _, i := range order {
 		s := &r.Scenarios[i]
-		out := &result.Scenario{Name: s.Name, Title: s.Title, Why: s.Why, Unit: string(s.Unit), Main: s.Main, Target: s.Target, Loops: loops(s), Configurations: map[string]string{}}
+		out := &result.Scenario{Name: s.Name, Title: s.Title, Why: s.Why, Unit: string(s.Unit), Main: s.Main, Target: s.Target, Loops: loops(s), Configurations: map[string]string{}, Latency: map[string]string{}}
 		finished[i] = out
 		err := r.scenario(ctx, s, out)
 		r.file.Scenarios = nil

@@ -98,7 +98,9 @@ func TestEveryScenario(t *testing.T) {
 	}
 }
 
-func idle(f *result.File) bool { return len(f.Scenarios[0].Runs) == 1 && f.Scenarios[0].Runs[0].Units == 0 }
+func idle(f *result.File) bool {
+	return len(f.Scenarios[0].Runs) == 1 && f.Scenarios[0].Runs[0].Units == 0
+}
 
 // check looks at a run of one scenario and one subject.
 func check(t *testing.T, f *result.File, s scenario.Scenario) {

@@ -135,7 +135,9 @@ func build(ctx context.Context, name, directory string) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	if output, err := exec.CommandContext(ctx, "go", "build", "-o", path, name).CombinedOutput(); err != nil {
+	command := exec.CommandContext(ctx, "go", "build", "-o", path, name)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does
+	if output, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w: %s", name, err, output)
 	}
 	return path, nil
