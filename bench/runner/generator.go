@@ -13,7 +13,6 @@ import (
 	"os"
 
 	"github.com/sluice-lb/sluice/bench/load"
-	"github.com/sluice-lb/sluice/bench/origin"
 	"github.com/sluice-lb/sluice/bench/process"
 )
 
@@ -80,68 +79,4 @@ func messages[M any](in io.Reader, each func(M) error) error {
 			return err
 		}
 	}
-}
-
-// origins is a process that plays servers.
-type origins struct {
-	*process.Process
-	spec  origin.Spec // with the addresses that it listens on
-	stdin *os.File    // it ends when this does, even if the harness is killed
-}
-
-// serve starts origins and waits until they listen.
-func (r *runner) serve(room *process.Room, spec origin.Spec) (*origins, error) {
-	text, err := json.Marshal(spec)
-	if err != nil {
-		return nil, err
-	}
-	theirIn, ourIn, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer theirIn.Close()
-	ourOut, theirOut, err := os.Pipe()
-	if err != nil {
-		return nil, errors.Join(err, ourIn.Close())
-	}
-	o := &origins{spec: spec, stdin: ourIn}
-	o.Process, err = room.Start(process.Command{
-		Name: "the origin", Path: r.self, Arguments: []string{roleWord, originRole}, CPUs: r.cores.Load, Stdin: theirIn, Stdout: theirOut,
-	})
-	theirOut.Close()
-	if err == nil {
-		_, err = ourIn.Write(append(text, '\n'))
-	}
-	if err != nil {
-		return nil, errors.Join(err, ourIn.Close(), ourOut.Close())
-	}
-	listening := make(chan error, 1)
-	go func() { // reads until the end, so that the origin never waits for a reader
-		defer ourOut.Close()
-		heard := false
-		err := messages(ourOut, func(m origin.Message) error {
-			if m.Error != "" && !heard {
-				return errors.New(m.Error)
-			}
-			if m.Listening != nil && !heard {
-				o.spec.Listen, heard = m.Listening, true
-				listening <- nil
-			}
-			return nil
-		})
-		if !heard {
-			listening <- fmt.Errorf("the origin does not listen: %v", err)
-		}
-	}()
-	if err := <-listening; err != nil {
-		err = errors.Join(err, o.Alive())
-		o.stop()
-		return nil, err
-	}
-	return o, nil
-}
-
-func (o *origins) stop() {
-	o.Stop()
-	o.stdin.Close()
 }

@@ -16,9 +16,11 @@ package runner
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"syscall"
@@ -166,7 +168,11 @@ func (r *runner) scenario(ctx context.Context, s *scenario.Scenario, out *result
 	if out.Load, err = json.Marshal(p.spec); err != nil {
 		return err
 	}
-	if err := r.startOrigins(p); err != nil {
+	if err := r.startOrigins(ctx, p); errors.Is(err, exec.ErrNotFound) {
+		out.Missing = append(out.Missing, result.Missing{Name: "all subjects", Reason: "nginx is not installed"})
+		r.done += len(r.Subjects) * r.rounds(s)
+		return nil
+	} else if err != nil {
 		return err
 	}
 	defer func() { p.origins.stop() }() // storm replaces them
@@ -250,7 +256,11 @@ func (p *place) prepare(r *runner) {
 // connections is how many a subject must be able to take.
 func (p *place) connections() int { return p.spec.Connections + p.spec.BulkConnections + 64 }
 
-func (r *runner) startOrigins(p *place) error {
+func (r *runner) startOrigins(ctx context.Context, p *place) (err error) {
+	if p.Web {
+		p.origins, err = r.serveWeb(ctx, p.network)
+		return err
+	}
 	spec := origin.Spec{Kind: p.Origin, Delay: p.Delay}
 	if spec.Kind == "" {
 		spec.Kind = origin.Request
@@ -258,7 +268,6 @@ func (r *runner) startOrigins(p *place) error {
 	for range max(1, p.Servers) {
 		spec.Listen = append(spec.Listen, netipPort(p.network.back))
 	}
-	var err error
 	p.origins, err = r.serve(p.network.origin, spec)
 	return err
 }

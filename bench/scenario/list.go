@@ -25,6 +25,10 @@ var small = []Scenario{
 	keepAlive(200, 0.80, true),
 	keepAlive(1000, 0, false),
 	paced(keepAlive(200, 0, true)),
+	{
+		Name: "http-200", Title: "HTTP keep-alive request, 200 connections", Why: "The same with a real server: nginx answers with six bytes from memory.",
+		Load: load.Spec{Kind: load.Request, Connections: 200, Protocol: load.HTTP}, Web: true, Unit: Request, Main: cost, Rounds: 5,
+	},
 	func() Scenario {
 		s := keepAlive(200, 0, false)
 		s.Name, s.Title = "keepalive-200-loops-2", "keep-alive request, 200 connections, two loops"
@@ -60,6 +64,10 @@ var ends = []Scenario{
 	{
 		Name: "close", Title: "connect, request, close, 100 at once", Why: "What a connection costs that carries one request.",
 		Load: load.Spec{Kind: load.ConnectRequestClose, Connections: 100}, Unit: Connection, Main: cost, Target: 0.90, Quick: true,
+	},
+	{
+		Name: "http-close", Title: "HTTP connect, request, close, 100 at once", Why: "The same with a real server.",
+		Load: load.Spec{Kind: load.ConnectRequestClose, Connections: 100, Protocol: load.HTTP}, Web: true, Unit: Connection, Main: cost, Rounds: 5,
 	},
 	paced(Scenario{
 		Name: "close", Title: "connect, request, close",

@@ -21,6 +21,8 @@ type Scenario struct {
 	Unit Unit
 	// Origin is what stands behind. Empty: origin.Request.
 	Origin origin.Kind
+	// Web puts nginx there instead, which answers with a few bytes from memory.
+	Web bool
 	// Delay of each of the origin's responses.
 	Delay time.Duration
 	// Servers is the number of origins' addresses. 0: 1.

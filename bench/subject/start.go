@@ -56,7 +56,7 @@ func (s *Subject) Start(ctx context.Context, room *process.Room, c Setup) (*Runn
 	if r.Process, err = room.Start(process.Command{Name: s.Name, Path: s.Path, Arguments: arguments, CPUs: c.CPUs}); err != nil {
 		return nil, err
 	}
-	err = r.Await(ctx, "its port to open", func() bool { return open(room, c.Listen) })
+	err = r.Await(ctx, "its port to open", func() bool { return Open(room, c.Listen) })
 	if err == nil {
 		r.PIDs, err = measure.Group(r.PID())
 	}
@@ -111,8 +111,8 @@ func join(addresses []netip.AddrPort) string {
 	return strings.Join(words, ",")
 }
 
-// open tells if a connection can be made. It is reset at once.
-func open(room *process.Room, address netip.AddrPort) (there bool) {
+// Open tells if a connection can be made. It is reset at once.
+func Open(room *process.Room, address netip.AddrPort) (there bool) {
 	room.Do(func() {
 		c, err := net.DialTimeout("tcp", address.String(), time.Second)
 		if err == nil {

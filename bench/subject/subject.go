@@ -98,7 +98,7 @@ func (s *Subject) find(ctx context.Context, directory string) (known bool, err e
 		return false, nil
 	}
 	if err == nil {
-		s.Path, err = lookPath(s.Path)
+		s.Path, err = LookPath(s.Path)
 	}
 	if err != nil {
 		return true, err
@@ -115,12 +115,12 @@ func (s *Subject) find(ctx context.Context, directory string) (known bool, err e
 	return true, err
 }
 
-// lookPath also looks where an ordinary user's PATH does not.
-func lookPath(name string) (string, error) {
+// LookPath gives a program's path. It also looks where an ordinary user's PATH does not. The error is exec.ErrNotFound if there is none.
+func LookPath(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if errors.Is(err, exec.ErrNotFound) && !strings.Contains(name, "/") {
 		if path, err = exec.LookPath("/usr/sbin/" + name); err != nil {
-			return "", errors.New("not installed")
+			return "", fmt.Errorf("not installed: %w", exec.ErrNotFound)
 		}
 	}
 	if err != nil {
