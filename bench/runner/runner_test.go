@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // with -race each load and each origin would rest for a second at its end
 	var err error
 	if programs, err = os.MkdirTemp("", "bench-test"); err != nil {
 		panic(err)
