@@ -8,7 +8,7 @@
 # make bench-go    the benchmarks of single functions
 
 STEP := tools/step
-UNIT = $$(go list ./... | grep -v /tools/e2e)
+UNIT = $$(go list ./... | grep -v -e /tools/e2e -e /bench/runner)
 # nginx and haproxy live where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
@@ -32,6 +32,7 @@ check:
 
 unit: check
 	@$(STEP) "unit tests" go test -race -timeout 4m $(UNIT)
+	@$(STEP) "bench: every scenario at its smallest" go test -timeout 4m ./bench/runner
 	@$(STEP) "queue: five million admissions, order, cost" go test -timeout 2m ./lb/queue
 	@$(STEP) "queue: all interleavings" go test -tags queuestep -timeout 2m ./lb/queue
 	@$(STEP) "queue: random yields, race detector" go test -race -tags queuestep -timeout 2m -run 'Stress|Millions|Histor|Order' ./lb/queue
