@@ -219,6 +219,8 @@ func (b *Balancer) Streams() int {
 	if err != nil {
 		return 0
 	}
+	// The connection with which the start was awaited may still have been counted then.
+	b.Base.Streams = min(b.Base.Streams, d.Streams)
 	return d.Streams - b.Base.Streams
 }
 
