@@ -66,8 +66,6 @@ type Loop struct {
 	mail    mailbox
 	waiting atomic.Bool // in, or about to enter, a wait that mail must end
 	stopped atomic.Bool
-	wakeups atomic.Uint64
-	turns   atomic.Uint64
 }
 
 // slot is what an event's data leads to. The generation changes whenever the slot is freed, so an event that was taken
@@ -158,7 +156,6 @@ func (l *Loop) Run(start func()) error {
 func (l *Loop) Turn() {
 	n := l.wait()
 	l.tick()
-	l.turns.Add(1)
 	if n > 0 {
 		l.busy = l.now
 	}

@@ -51,7 +51,6 @@ func (l *Loop) Post(m *Mail) {
 
 func (l *Loop) rouse() {
 	if l.waiting.Load() && l.waiting.CompareAndSwap(true, false) {
-		l.wakeups.Add(1)
 		wakeEventFD(l.eventFD)
 	}
 }

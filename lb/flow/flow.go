@@ -21,7 +21,6 @@ type Loop struct {
 	record  tcplog.Record // scratch for log lines
 	header  [768]byte     // scratch for what goes before the payload
 	stop    poller.Mail
-	cut     bool
 }
 
 // NewLoop adds a loop to the process. Call it for every loop before any of them runs.
@@ -237,12 +236,11 @@ func (f *Flow) stageLetter() byte {
 	return 'D'
 }
 
-// Stop cuts all flows of the loop. Any goroutine may call it, once.
+// Cut cuts all flows of the loop. Any goroutine may call it, once.
 func (l *Loop) Cut() { l.Post(&l.stop) }
 
 // Deliver is the loop's own mail: cut everything.
 func (l *Loop) Deliver(*poller.Mail) {
-	l.cut = true
 	for f := l.flows; f != nil; {
 		next := f.next
 		if f.stage != orphaned {
