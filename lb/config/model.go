@@ -10,6 +10,9 @@ import (
 type Config struct {
 	Global  Global
 	Proxies []*Proxy // frontends, backends and listens, in the order of the files
+
+	Resolvers []*Resolvers
+	Mailers   []*Mailers
 }
 
 // Pos is a place in a file: what a diagnostic points at.
@@ -46,6 +49,13 @@ type Global struct {
 	HardStopAfter time.Duration // 0: wait for ever
 	Grace         time.Duration
 	SpreadChecks  int // percent, 0..50
+
+	StateBase           string        // server-state-base: the directory of relative state files
+	StateFile           string        // server-state-file; empty: none
+	ExternalCheck       bool          // external-check: programs may be run as checks
+	InsecureForkWanted  bool          // insecure-fork-wanted, which external-check needs besides
+	PreserveEnvironment bool          // external-check preserve-env
+	MaxSpreadChecks     time.Duration // tune.max-spread-checks; 0: none
 
 	BusyPolling   bool
 	NoSplice      bool
@@ -134,6 +144,15 @@ type Proxy struct {
 	Redispatch        int // "option redispatch N": 0 off, -1 on the last retry, n>0 every n-th, n<0 the n-th from the last
 	Source            *Source
 	Dispatch          *Address
+
+	Health         HealthCheck
+	EmailAlert     EmailAlert
+	LoadState      string   // load-server-state-from-file: global, local, none (default)
+	StateFile      string   // server-state-file-name; "use-backend-name" is already the backend's name
+	RetryOn        []string // retry-on: all-retryable-errors, conn-failure (default), none
+	ForcePersist   bool     // force-persist without a condition
+	IgnorePersist  bool
+	PanicThreshold int // percent of usable weight below which all servers are used (an extension); 0: off
 
 	Timeouts Timeouts
 	Options  Options
@@ -309,11 +328,12 @@ type Server struct {
 	Socks4           *Address
 	MD5Key           string
 
-	SendProxy int // 0: none, 1 or 2: the version
-	ProxyV2   ProxyV2Options
-	SlowStart time.Duration
+	SendProxy      int // 0: none, 1 or 2: the version
+	ProxyV2        ProxyV2Options
+	SlowStart      time.Duration
+	SlowStartOnNew bool // slowstart TIME on-new (an extension): also for servers that were never up before
+	Damping        Damping
 
-	// Kept for the health checks, which come later.
 	Check        Check
 	Track        string
 	OnMarkedDown string
@@ -324,7 +344,17 @@ type Server struct {
 	InitAddr     []string
 	InitState    string
 	Resolvers    string
+	Resolve      Resolve
+	Template     *Template // of a server-template's servers
 	Namespace    string
+}
+
+// Template is what the servers of one "server-template" line share.
+type Template struct {
+	Prefix string
+	Low    int  // number of the first
+	High   int  // and of the last
+	SRV    bool // the name is one of a service, "_http._tcp.example.com": the answer fills address, port and weight
 }
 
 // ProxyV2Options is "proxy-v2-options".
