@@ -48,6 +48,7 @@ func (b *Balancer) newFrontend(p *config.Proxy, loops int) (*flow.Frontend, erro
 	if p.RateLimitSessions > 0 {
 		f.Rate = &flow.Rate{PerSecond: uint32(p.RateLimitSessions)}
 	}
+	b.setPriority(f, p)
 	o := p.Options
 	f.ClientTimeout, f.ClientFinTimeout = milliseconds(p.Timeouts.Client), milliseconds(p.Timeouts.ClientFin)
 	f.IndependentStreams, f.ContStats = o.IndependentStreams, o.ContStats
@@ -90,6 +91,25 @@ func (b *Balancer) backendOf(p *config.Proxy) *flow.Backend {
 		return b.backends[p.DefaultBackend]
 	}
 	return b.backends[p.Name]
+}
+
+// setPriority gives f's flows their place in a queue. The backend's rules come after p's own; as they have no conditions, and
+// all flows of p go to one backend, that is known here.
+func (b *Balancer) setPriority(f *flow.Frontend, p *config.Proxy) {
+	rules := []*config.Proxy{p}
+	for _, q := range b.config.Proxies {
+		if f.Backend != nil && q.Kind&config.Backend != 0 && q.Name == f.Backend.Name {
+			rules = append(rules, q)
+		}
+	}
+	for _, r := range rules {
+		if r.PriorityClass != nil {
+			f.Class = int16(*r.PriorityClass)
+		}
+		if r.PriorityOffset != nil {
+			f.Offset = int32(*r.PriorityOffset)
+		}
+	}
 }
 
 // openBind opens the sockets of one bind and shares them out among its loops: one each with SO_REUSEPORT, as many as

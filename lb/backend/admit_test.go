@@ -2,7 +2,9 @@ package backend
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/queue"
@@ -205,6 +207,26 @@ func TestPriority(t *testing.T) {
 		if got != want[i] && !(i == 5 && got == want[6] || i == 6 && got == want[5]) {
 			t.Errorf("place %d: %s, not %s", i, got, want[i])
 		}
+	}
+	f.quiet()
+}
+
+// A negative offset does not cost those their order who come soon after the clock's zero.
+func TestNegativeOffsetEarly(t *testing.T) {
+	f := newFarm(t, proxy(config.RoundRobin, server("a", 1)))
+	served := f.admit("served")
+	for i, offset := range []int32{-5000, -5000, -6000, -524287, 0, -5000} {
+		f.admit(fmt.Sprint(i, " by ", offset), func(c *caller) { c.Offset = offset; c.Loop = int(f.now) & 1 })
+	}
+	f.release(served)
+	var got []int32
+	var at []time.Duration
+	for i := 0; i < len(f.order); i++ {
+		got, at = append(got, f.order[i].Offset), append(at, f.order[i].Now)
+		f.release(f.order[i])
+	}
+	if want := []int32{-524287, -6000, -5000, -5000, -5000, 0}; !slices.Equal(got, want) || at[2] > at[3] || at[3] > at[4] {
+		t.Errorf("offsets %d of arrivals at %v, not %d in the order of arrival", got, at, want)
 	}
 	f.quiet()
 }

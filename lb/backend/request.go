@@ -141,6 +141,10 @@ func (b *Backend) admit(r *Request) Outcome {
 	}
 }
 
+// headStart is put before the clock's zero, so that no negative offset leads to a time before it, which would be cut to it, and
+// those who arrive while the clock is young would lose their order. Offsets have 19 bits of milliseconds.
+const headStart = 1 << 19 * time.Millisecond
+
 // wait queues r at bound, or at the backend.
 func (b *Backend) wait(r *Request, bound *Server) queue.Outcome {
 	if !r.Queued {
@@ -154,7 +158,7 @@ func (b *Backend) wait(r *Request, bound *Server) queue.Outcome {
 		r.before = grants(at.Counts())
 	}
 	r.waiter.Owner = r.owner()
-	r.waiter.Key = queue.MakeKey(int(r.Class), int64(r.Now/time.Microsecond), int64(r.Offset))
+	r.waiter.Key = queue.MakeKey(int(r.Class), int64((r.Now+headStart)/time.Microsecond), int64(r.Offset))
 	outcome, s := b.pool.Wait(r.Loop, &r.waiter, at)
 	if outcome == queue.TryAgain {
 		r.granted(s.Data.(*Server))

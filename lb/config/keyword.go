@@ -98,7 +98,7 @@ var (
 func buildTables() {
 	for _, table := range [][]Keyword{
 		globalKeywords(), tuneKeywords(), proxyKeywords(), timeoutKeywords(), keepAliveKeywords(), optionKeywords(),
-		balanceKeywords(), logKeywords(), listenerKeywords(), bindKeywords(), serverKeywords(),
+		balanceKeywords(), logKeywords(), ruleKeywords(), listenerKeywords(), bindKeywords(), serverKeywords(),
 	} {
 		for i := range table {
 			everyone = append(everyone, &table[i])

@@ -157,6 +157,11 @@ type Proxy struct {
 	Timeouts Timeouts
 	Options  Options
 
+	// Place in a queue of the connections that come here, from "tcp-request content"; nil: this proxy sets none. What a
+	// backend sets overrides its frontend's.
+	PriorityClass  *int // -2047..2047, lower ones first
+	PriorityOffset *int // ms, -524287..524287, added to the time of arrival
+
 	KeepAliveClient, KeepAliveServer KeepAlive // clitcpka-*, srvtcpka-*
 
 	Logs           []LogTarget // "log global" is already replaced by global's

@@ -107,6 +107,46 @@ backend c
 	}
 }
 
+// TestPriorities reads what is set for queues: the last rule of a section counts, and what is out of range is cut.
+func TestPriorities(t *testing.T) {
+	c, diagnostics := load("text", `
+frontend f
+ bind :1
+ tcp-request content set-priority-class int(-7)
+ tcp-request content set-priority-offset int(+100)
+ tcp-request content set-priority-class int(-2047)
+ default_backend b
+backend b
+ tcp-request content set-priority-offset int(-524288)
+ tcp-request content set-priority-class "int(99999999999999999999)"
+ server s 10.0.0.1:80
+backend plain
+`)
+	if c == nil {
+		t.Fatal(complaints(diagnostics))
+	}
+	for name, want := range map[string]string{"f": "-2047 100", "b": "2047 -524287", "plain": "none none"} {
+		p := proxyNamed(t, c, name)
+		got := []string{"none", "none"}
+		for i, field := range []*int{p.PriorityClass, p.PriorityOffset} {
+			if field != nil {
+				got[i] = fmt.Sprint(*field)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %s, expected %s", name, got, want)
+		}
+	}
+	want := []string{
+		"text:9: warning: 'tcp-request content' set-priority-offset is from -524287 to 524287: -524288 is taken for -524287",
+		"text:10: warning: 'tcp-request content' set-priority-class is from -2047 to 2047: 9223372036854775807 is taken for 2047",
+	}
+	if got := complaints(diagnostics); !strings.Contains(got, want[0]) || !strings.Contains(got, want[1]) {
+		t.Errorf("got\n%swant %q", got, want)
+	}
+	roundTrip(t, c)
+}
+
 // TestIDs gives numbers from 1 up, skipping those that are taken anywhere.
 func TestIDs(t *testing.T) {
 	c := accepted(t, `

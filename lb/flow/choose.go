@@ -25,6 +25,7 @@ func (f *Flow) choose() {
 		return
 	}
 	f.request.Source, f.request.Port = f.source.Addr(), f.source.Port()
+	f.request.Class, f.request.Offset = f.frontend.Class, f.frontend.Offset
 	f.request.Now = f.loop.Now()
 	f.admitted = true
 	f.chosen(f.backend.Admit(&f.request))

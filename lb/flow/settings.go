@@ -45,6 +45,9 @@ type Frontend struct {
 	Flows   stats.Gauge
 	Rate    *Rate // of sessions; nil: no limit
 
+	Class  int16 // of its flows in a queue; lower ones are served first
+	Offset int32 // ms, added to a flow's time of arrival in a queue
+
 	ClientTimeout, ClientFinTimeout uint64 // ms; 0: none
 	IndependentStreams              bool   // what is sent to a side does not count as its activity
 	// SpliceRequest and SpliceResponse splice from the first byte on; otherwise a direction is spliced once it is bulk.
