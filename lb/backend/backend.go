@@ -37,6 +37,11 @@ type Backend struct {
 	Flows   stats.Gauge      // flows that have this backend, waiting or served
 	Waited  *stats.Histogram // microseconds that granted flows waited
 
+	// OnEvent is told every change that is worth a line in the log; nil: nobody is. Set it before the backend is used.
+	OnEvent func(Event)
+	// Sessions ends flows by their server, for on-marked-down and on-marked-up. Set it before the backend is used.
+	Sessions Sessions
+
 	pool       *queue.Pool
 	fullConn   int64
 	dynamic    bool // some server's limit follows the backend's load

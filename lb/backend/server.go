@@ -18,6 +18,10 @@ type Server struct {
 	Flows  stats.Gauge      // flows that hold a slot
 	Waited *stats.Histogram // microseconds that granted flows waited
 
+	// OnHasten is told when the next check of the server should come within d, because flows saw it fail ("observe"). Set it
+	// before the backend is used; it is called under the backend's lock, and must neither call back nor block.
+	OnHasten func(d time.Duration)
+
 	backend   *Backend
 	group     *group
 	index     int // in its group
