@@ -134,5 +134,21 @@ func off(at func(target) *bool) behaviour {
 	return behaviour{parse: func(s *statement) { *at(s.target()) = false }}
 }
 
+// addressOf fills an address.
+func addressOf(at func(target) **Address, o AddressOptions) behaviour {
+	return behaviour{
+		parse: func(s *statement) {
+			if a, ok := s.address(0, o); ok {
+				*at(s.target()) = &a
+			}
+		},
+		print: func(p *printer) {
+			if a := *at(p.target); a != nil {
+				p.write(a.String())
+			}
+		},
+	}
+}
+
 // ignored is the behaviour of what has no effect here.
 func ignored() behaviour { return behaviour{parse: func(*statement) {}} }

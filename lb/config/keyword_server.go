@@ -43,7 +43,7 @@ func serverKeywords() []Keyword {
 		{Name: "tcp-md5sig", Sections: onServers, Syntax: "<key>", Summary: "Segments are signed with this key (RFC 2385, TCP_MD5SIG).", Example: "tcp-md5sig secret",
 			minimum: 1, maximum: 1, behaviour: md5Key(func(t target) *string { return &t.server.MD5Key })},
 		{Name: "socks4", Sections: onServers, Syntax: "<address>:<port>", Summary: "Connects through this SOCKS4 proxy.", Example: "socks4 10.0.0.9:1080",
-			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseSocks, print: printSocks}},
+			minimum: 1, maximum: 1, behaviour: addressOf(func(t target) **Address { return &t.server.Socks4 }, AddressOptions{AllowPort: true, RequirePort: true})},
 		{Name: "send-proxy", Sections: onServers, Default: "off", Summary: "A PROXY header, version 1, tells the server who the client is.", Example: "send-proxy", behaviour: sendProxy(1)},
 		{Name: "no-send-proxy", Sections: onServers, Summary: "Takes back `send-proxy`.", Example: "no-send-proxy", behaviour: noSendProxy(1)},
 		{Name: "send-proxy-v2", Sections: onServers, Default: "off", Summary: "A PROXY header, version 2, tells the server who the client is.", Example: "send-proxy-v2", behaviour: sendProxy(2)},
@@ -80,7 +80,7 @@ func checkKeywords() []Keyword {
 			Effect: Later, reason: noChecks, behaviour: toggle(func(t target) *bool { return &t.server.Check.Enabled }, false)},
 		{Name: "no-check", Sections: onServers, Summary: "Takes back `check`.", Example: "no-check", behaviour: off(func(t target) *bool { return &t.server.Check.Enabled })},
 		{Name: "addr", Sections: onServers, Syntax: "<address>", Default: "the server's", Summary: "Address that checks go to.", Example: "addr 10.0.1.1",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: behaviour{parse: parseCheckAddress, print: printCheckAddress}},
+			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: addressOf(func(t target) **Address { return &t.server.Check.Address }, AddressOptions{AllowPort: true, AllowUnix: true})},
 		{Name: "port", Sections: onServers, Syntax: "<port>", Default: "the server's", Summary: "Port that checks go to.", Example: "port 8080",
 			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.server.Check.Port }, 0, 65535, 0)},
 		interval("inter", "2s", "Time between checks.", func(t target) *time.Duration { return &t.server.Check.Inter }, 2*time.Second),
@@ -101,7 +101,7 @@ func checkKeywords() []Keyword {
 		{Name: "agent-port", Sections: onServers, Syntax: "<port>", Summary: "Port of the agent.", Example: "agent-port 8008",
 			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.server.Check.AgentPort }, 1, 65535, 0)},
 		{Name: "agent-addr", Sections: onServers, Syntax: "<address>", Default: "the server's", Summary: "Address of the agent.", Example: "agent-addr 10.0.1.1",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: text(func(t target) *string { return &t.server.Check.AgentAddr })},
+			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: addressOf(func(t target) **Address { return &t.server.Check.AgentAddr }, AddressOptions{})},
 		{Name: "agent-send", Sections: onServers, Syntax: "<text>", Summary: "What is sent to the agent first.", Example: `agent-send "weight?\n"`,
 			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: text(func(t target) *string { return &t.server.Check.AgentSend })},
 		interval("agent-inter", "2s", "Time between questions to the agent.", func(t target) *time.Duration { return &t.server.Check.AgentInter }, 2*time.Second),
@@ -152,18 +152,6 @@ func parseServerGUID(s *statement) {
 func printServerSource(p *printer) {
 	if p.server.Source != nil {
 		p.write(p.server.Source.words()...)
-	}
-}
-
-func parseSocks(s *statement) {
-	if a, ok := s.address(0, AddressOptions{AllowPort: true, RequirePort: true}); ok {
-		s.server.Socks4 = &a
-	}
-}
-
-func printSocks(p *printer) {
-	if p.server.Socks4 != nil {
-		p.write(p.server.Socks4.String())
 	}
 }
 
@@ -236,18 +224,6 @@ func parseInitAddr(s *statement) {
 func printInitAddr(p *printer) {
 	if len(p.server.InitAddr) > 0 {
 		p.write(strings.Join(p.server.InitAddr, ","))
-	}
-}
-
-func parseCheckAddress(s *statement) {
-	if a, ok := s.address(0, AddressOptions{}); ok {
-		s.server.Check.Address = &a
-	}
-}
-
-func printCheckAddress(p *printer) {
-	if p.server.Check.Address != nil {
-		p.write(p.server.Check.Address.String())
 	}
 }
 

@@ -53,9 +53,9 @@ type Global struct {
 	StateBase           string        // server-state-base: the directory of relative state files
 	StateFile           string        // server-state-file; empty: none
 	ExternalCheck       bool          // external-check: programs may be run as checks
-	InsecureForkWanted  bool          // insecure-fork-wanted, which external-check needs besides
+	InsecureForkWanted  bool          // insecure-fork-wanted, without which every external check fails
 	PreserveEnvironment bool          // external-check preserve-env
-	MaxSpreadChecks     time.Duration // tune.max-spread-checks; 0: none
+	MaxSpreadChecks     time.Duration // max-spread-checks; 0: the shortest interval of all servers
 
 	BusyPolling   bool
 	NoSplice      bool
@@ -147,12 +147,12 @@ type Proxy struct {
 
 	Health         HealthCheck
 	EmailAlert     EmailAlert
-	LoadState      string   // load-server-state-from-file: global, local, none (default)
-	StateFile      string   // server-state-file-name; "use-backend-name" is already the backend's name
-	RetryOn        []string // retry-on: all-retryable-errors, conn-failure (default), none
-	ForcePersist   bool     // force-persist without a condition
-	IgnorePersist  bool
-	PanicThreshold int // percent of usable weight below which all servers are used (an extension); 0: off
+	LoadState      string // load-server-state-from-file: global, local, none (default)
+	StateFile      string // of "local": server-state-file-name or the backend's name; relative to Global.StateBase
+	NoRetry        bool   // retry-on none; otherwise failed connects are retried
+	ForcePersist   bool   // a connection stays with the server that it was given: no redispatch
+	IgnorePersist  bool   // nothing binds a connection to a server
+	PanicThreshold int    // percent of the servers; when fewer are up, all of them are used (an extension); 0: off
 
 	Timeouts Timeouts
 	Options  Options
@@ -340,15 +340,15 @@ type Server struct {
 	Damping        Damping
 
 	Check        Check
-	Track        string
-	OnMarkedDown string
-	OnMarkedUp   string
-	Observe      string // empty, layer4
-	ErrorLimit   int    // default 10
-	OnError      string // default fail-check
-	InitAddr     []string
-	InitState    string
-	Resolvers    string
+	Track        string   // "proxy/server" once the configuration is loaded, also where the proxy was left out
+	OnMarkedDown string   // empty, shutdown-sessions
+	OnMarkedUp   string   // empty, shutdown-backup-sessions
+	Observe      string   // empty, layer4
+	ErrorLimit   int      // default 10
+	OnError      string   // fastinter, fail-check (default), sudden-death, mark-down
+	InitAddr     []string // last, libc, none, or an address; nil: last, libc
+	InitState    string   // up (default), down, fully-up, fully-down
+	Resolvers    string   // name of a section; empty: names are resolved at start only
 	Resolve      Resolve
 	Template     *Template // of a server-template's servers
 	Namespace    string
@@ -370,15 +370,15 @@ type ProxyV2Options struct {
 // Check is "check" and its companions.
 type Check struct {
 	Enabled                     bool
-	Address                     *Address      // "addr"
+	Address                     *Address      // "addr"; nil: the server's. Its port, if any, counts when Port is 0
 	Port                        int           // 0: the server's
 	Inter, FastInter, DownInter time.Duration // default 2s; 0 for the other two: Inter
 	Rise, Fall                  int           // default 2 and 3
-	SendProxy                   bool
+	SendProxy                   bool          // check-send-proxy. Without it, as the traffic unless Address or Port is set
 	ViaSocks4                   bool
 	Agent                       bool
 	AgentPort                   int
-	AgentAddr                   string
+	AgentAddr                   *Address // nil: the server's
 	AgentSend                   string
 	AgentInter                  time.Duration // default 2s
 }

@@ -23,13 +23,14 @@ const (
 	CheckExternal                    // option external-check
 )
 
-// HealthCheck is what a backend's servers are asked when they are checked.
+// HealthCheck is what a backend's servers are asked when they are checked. Log formats and sample expressions are texts
+// here, and valid: [ParseCheckFormat] and [ParseCheckExpression] give what a check evaluates.
 type HealthCheck struct {
-	Pos   Pos
+	Pos   Pos // of the "option" line
 	Kind  CheckKind
-	Rules []*CheckRule // "tcp-check" or "http-check" lines, in order
+	Rules []*CheckRule // of CheckTCP and CheckHTTP: "tcp-check" or "http-check" lines as they stand, in order; see Script
 
-	// option httpchk: the request, unless an "http-check send" rule says otherwise.
+	// option httpchk: the request, unless an "http-check send" rule says otherwise. Script has joined the two.
 	Method, URI, Version string // default OPTIONS, /, HTTP/1.0
 	DisableOn404         bool   // http-check disable-on-404
 	SendState            bool   // http-check send-state
@@ -39,6 +40,9 @@ type HealthCheck struct {
 	Hello, Domain   string // option smtpchk, default HELO localhost
 	ExternalCommand string // external-check command
 	ExternalPath    string // external-check path: PATH of the command
+
+	tcpRules, httpRules []*CheckRule // while the section is being read
+	inherited           bool         // tcpRules and httpRules are those of a defaults section
 }
 
 // CheckAction is the first word of a rule.
@@ -65,15 +69,16 @@ type CheckRule struct {
 	Expect  *CheckRuleExpect
 
 	// ActionSetVar, ActionUnsetVar.
-	Variable   string // with its scope: "check.port"
-	Expression string // set-var: the sample expression, "int(3306)"; with Format: a log format (set-var-fmt)
+	Variable   string   // with its scope: "check.port", "sess.x", "proc.x"
+	Conditions []string // set-var: ifexists, ifnotexists, ifempty, ifnotempty, ifset, ifnotset, ifgt, iflt; all must hold
+	Expression string   // set-var: the sample expression, "int(3306)"; with Format: a log format (set-var-fmt)
 	Format     bool
 }
 
 // CheckRuleConnect is "connect".
 type CheckRuleConnect struct {
 	Default   bool   // the server's own settings for what is not said here
-	Port      string // empty, a number, or a sample expression
+	Port      string // empty: the server's check port; a number; or a sample expression
 	Address   *Address
 	SendProxy bool
 	ViaSOCKS4 bool
@@ -92,7 +97,8 @@ type CheckRuleSend struct {
 	Body, BodyFormat                string
 }
 
-// CheckHeader is "hdr NAME VALUE"; the value is a log format.
+// CheckHeader is "hdr NAME VALUE"; the value is a log format. The NAMEs Content-Length, Transfer-Encoding and, without
+// a value of its own, Connection are the check's to give.
 type CheckHeader struct{ Name, Value string }
 
 // CheckMatch is what "expect" compares.
@@ -117,7 +123,7 @@ const (
 type CheckRuleExpect struct {
 	Match   CheckMatch
 	Not     bool   // "!"
-	Pattern string // bytes as they are compared, a regular expression, or a log format
+	Pattern string // bytes as they are compared, a regular expression (RE2's syntax), or a log format
 	Codes   [][2]int
 	MinRecv int // -1: wait until it matches or the connection ends (default); 0: match at the first bytes
 
@@ -130,7 +136,7 @@ type CheckRuleExpect struct {
 	StatusCode                           string // sample expression of the code that is told
 }
 
-// CheckNameMatch is how a header's name or value is compared.
+// CheckNameMatch is how a header's name, regardless of case, or its value is compared.
 type CheckNameMatch struct {
 	Set    bool
 	Method string // str (default), beg, end, sub, reg
@@ -142,13 +148,14 @@ type CheckNameMatch struct {
 type Resolvers struct {
 	Pos             Pos
 	Name            string
+	Implicit        bool // the section "default" that nobody wrote: parse-resolv-conf, whose failure is no complaint
 	NameServers     []NameServer
 	ParseResolvConf bool          // parse-resolv-conf: those of /etc/resolv.conf besides
 	Retries         int           // resolve_retries, default 3
 	TimeoutResolve  time.Duration // between two resolutions, default 1s
 	TimeoutRetry    time.Duration // between two tries, default 1s
 	HoldValid       time.Duration // default 10s
-	HoldObsolete    time.Duration // default 0
+	HoldObsolete    time.Duration // default 0: at once
 	HoldNX          time.Duration // the others default to 30s
 	HoldOther       time.Duration
 	HoldRefused     time.Duration
@@ -160,7 +167,7 @@ type Resolvers struct {
 type NameServer struct {
 	Pos     Pos
 	Name    string
-	Address Address
+	Address Address // an IP address and a port
 	TCP     bool
 }
 
@@ -179,21 +186,21 @@ type Mailer struct {
 	Address Address
 }
 
-// EmailAlert is "email-alert" of a backend; it is on when Mailers, From and To are set.
+// EmailAlert is "email-alert" of a proxy; it is on when Mailers is set, and then From and To are set too.
 type EmailAlert struct {
 	Pos        Pos
 	Mailers    string
 	From, To   string
 	MyHostname string // empty: the system's
-	Level      string // default alert
+	Level      string // the least severe level that is sent, a syslog word; default alert
 }
 
 // Resolve says how a server's name is resolved at run time.
 type Resolve struct {
-	Prefer    string         // ipv6 (default), ipv4
-	Networks  []netip.Prefix // resolve-net: preferred, in order
-	AllowDup  bool           // resolve-opts allow-dup-ip (default); prevent-dup-ip takes it back
-	NoWeight  bool           // resolve-opts ignore-weight
+	Prefer   string         // ipv6 (default), ipv4
+	Networks []netip.Prefix // resolve-net: preferred, in order
+	AllowDup bool           // resolve-opts allow-dup-ip; otherwise no two servers of a backend with one name share an address
+	NoWeight bool           // resolve-opts ignore-weight
 }
 
 // Damping is "damp" (an extension): a server that changes between up and down too often stays down for a time that grows.
