@@ -39,9 +39,6 @@ var (
 	fullPlan  = runPlan{10, 29 * time.Minute, 500 * time.Millisecond}
 )
 
-// overhead is what a run takes beside its warm-up and its measured time: to start and end three processes.
-const overhead = 350 * time.Millisecond
-
 const longest = 5 * time.Second
 
 func runCommand(ctx context.Context, arguments []string, out, remarks io.Writer) error {
@@ -50,9 +47,13 @@ func runCommand(ctx context.Context, arguments []string, out, remarks io.Writer)
 	f.Usage = func() {
 		io.WriteString(out, runHelp)
 		for _, s := range scenario.All {
-			fmt.Fprintf(out, "  %-22s %s\n", s.Name, s.Title)
+			mark := ""
+			if s.Detailed() {
+				mark = " *"
+			}
+			fmt.Fprintf(out, "  %-22s %s%s\n", s.Name, s.Title, mark)
 		}
-		fmt.Fprintln(out, "\nFlags:")
+		fmt.Fprintln(out, "* with -calls and -profile\n\nFlags:")
 		f.PrintDefaults()
 	}
 	names := f.String("scenarios", "", "`list` of scenarios; keepalive* means all that begin so (default: all, with -quick some)")
@@ -63,7 +64,8 @@ func runCommand(ctx context.Context, arguments []string, out, remarks io.Writer)
 	budget := f.Duration("budget", 0, "time for all of it, which says how long a run is (default 29m, with -quick 2m45s)")
 	length := f.Duration("length", 0, "measured time of a run, instead of a budget")
 	tolerate := f.Float64("tolerate", 0.05, "share of a run that a subject may have waited for its core, or the hypervisor taken")
-	calls := f.Bool("calls", true, "count system calls in runs of their own, where perf can")
+	calls := f.Bool("calls", false, "count system calls by name in a run of its own for each subject, where perf can (default: yes, but not with -quick)")
+	profile := f.Bool("profile", false, "sample where each subject's time goes, likewise (default: yes, but not with -quick)")
 	file := f.String("out", "bench.json", "`file` for the result")
 	if err := f.Parse(arguments); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -88,7 +90,11 @@ func runCommand(ctx context.Context, arguments []string, out, remarks io.Writer)
 	if err != nil {
 		return usageError{err}
 	}
-	o := runner.Options{Scenarios: chosen, Rounds: plan.rounds, Tolerate: *tolerate, Calls: *calls}
+	given := map[string]bool{}
+	f.Visit(func(x *flag.Flag) { given[x.Name] = true })
+	o := runner.Options{
+		Scenarios: chosen, Rounds: plan.rounds, Tolerate: *tolerate, Calls: *calls || !given["calls"] && !*quick, Profile: *profile || !given["profile"] && !*quick,
+	}
 	return measure(ctx, o, plan, *words, *length, *file, out, remarks)
 }
 
@@ -151,9 +157,9 @@ func measure(ctx context.Context, o runner.Options, plan runPlan, words string, 
 	return err
 }
 
-// times fits so many runs into the budget.
-func (p runPlan) times(runs int) (length, warmup time.Duration) {
-	each := p.budget/time.Duration(max(1, runs)) - overhead
+// times fits so many runs into the budget, of which some time goes beside them.
+func (p runPlan) times(runs int, beside time.Duration) (length, warmup time.Duration) {
+	each := (p.budget - beside) / time.Duration(max(1, runs))
 	length = min(max(each*4/5, p.shortest), longest)
 	return length, length / 4
 }

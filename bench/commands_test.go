@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/sluice-lb/sluice/bench/result"
+	"github.com/sluice-lb/sluice/bench/runner"
+	subjects "github.com/sluice-lb/sluice/bench/subject"
 )
 
 // TestMain lets the test's program be bench itself.
@@ -116,11 +118,27 @@ func TestCommands(t *testing.T) {
 }
 
 func TestPlan(t *testing.T) {
-	length, warmup := quickPlan.times(200)
-	if all := 200 * (length + warmup + overhead); all > 3*time.Minute || length < 100*time.Millisecond {
-		t.Errorf("200 runs of %v and %v take %v", length, warmup, all)
+	subjects := make([]*subjects.Subject, 6)
+	for _, c := range []struct {
+		name  string
+		plan  runPlan
+		quick bool
+		limit time.Duration
+	}{{"quick", quickPlan, true, 3 * time.Minute}, {"full", fullPlan, false, 30 * time.Minute}} {
+		chosen, err := choose("", c.quick)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := runner.Options{Scenarios: chosen, Subjects: subjects, Rounds: c.plan.rounds, Calls: !c.quick, Profile: !c.quick}
+		runs, beside := o.Looks()
+		length, warmup := c.plan.times(runs, beside)
+		if all := time.Duration(runs)*(length+warmup) + beside; all > c.limit || length < 100*time.Millisecond {
+			t.Errorf("%s: %d runs of %v and %v, and %v: %v", c.name, runs, length, warmup, beside, all)
+		} else {
+			t.Logf("%s: %d runs of %v and %v, and %v: %v", c.name, runs, length, warmup, beside, all)
+		}
 	}
-	if length, _ := fullPlan.times(1); length != longest {
+	if length, _ := fullPlan.times(1, 0); length != longest {
 		t.Errorf("one run: %v", length)
 	}
 }

@@ -3,110 +3,98 @@
 package measure
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
+	"sync"
 )
 
-// Calls counts the system calls of processes with perf(1), on the tracepoint that every call passes. That costs the counted about
-// a tenth of a microsecond for each, so what is counted is not to be timed.
-type Calls struct {
-	command         *exec.Cmd
-	output          bytes.Buffer
-	orders, answers *os.File
+// Calls counts the system calls of processes with perf(1), on the kernel's tracepoints: all of them, and those by name that a balancer may
+// make per unit of work. That costs the counted a few tenths of a microsecond for each, so what is counted is not to be timed; but it
+// is little enough that they still work as they do otherwise. Under strace(1), which stops the traced at each call, batches grow, and what a
+// runtime does per second looks large beside what is done per request.
+type Calls struct{ *perf }
+
+// Counts are numbers of system calls.
+type Counts struct {
+	All    int64
+	ByName map[string]int64 // those that were made, of the names that are looked at; the rest of All had others
 }
 
-const callEvent = "raw_syscalls:sys_enter"
+const (
+	callEvent  = "raw_syscalls:sys_enter"
+	namedEvent = "syscalls:sys_enter_"
+)
+
+// callNames are the calls that are told apart. perf takes 40 ms at its end for each (the kernel waits until nobody uses a tracepoint before it
+// goes), so they are not all that there are.
+var callNames = strings.Fields(`read write readv writev recvfrom sendto recvmsg sendmsg splice accept4 connect socket close shutdown bind
+	epoll_wait epoll_pwait epoll_pwait2 epoll_ctl setsockopt getsockopt getsockname getpeername fcntl ioctl pipe2 futex nanosleep clock_nanosleep
+	clock_gettime timer_settime rt_sigreturn rt_sigprocmask tgkill getpid sched_yield madvise`)
+
+// namedEvents are the tracepoints of callNames that this kernel has (CONFIG_FTRACE_SYSCALLS).
+var namedEvents = sync.OnceValue(func() (events []string) {
+	for _, name := range callNames {
+		for _, tracing := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
+			if _, err := os.Stat(tracing + "/events/syscalls/sys_enter_" + name); err == nil {
+				events = append(events, namedEvent+name)
+				break
+			}
+		}
+	}
+	return events
+})
 
 // CanCountCalls tells why calls cannot be counted here: no perf, no right to, no such event.
 func CanCountCalls(ctx context.Context) error {
 	output, err := exec.CommandContext(ctx, "perf", "stat", "-x", ",", "-e", callEvent, "true").CombinedOutput()
-	if errors.Is(err, exec.ErrNotFound) {
-		return errors.New("perf is not installed")
-	}
 	if err != nil {
-		line, _, _ := strings.Cut(strings.TrimSpace(string(output)), "\n")
-		return fmt.Errorf("perf: %w: %s", err, line)
+		return firstFailure(output, err)
 	}
 	_, err = parseCalls(string(output))
 	return err
 }
 
-// PrepareCalls attaches to processes. Nothing is counted yet.
+// CanNameCalls tells if calls, where they can be counted, can be counted by name.
+func CanNameCalls() bool { return len(namedEvents()) > 0 }
+
+// PrepareCalls attaches to processes. Nothing is counted before Begin and after End.
 func PrepareCalls(pids []int) (*Calls, error) {
-	var list []string
-	for _, pid := range pids {
-		list = append(list, strconv.Itoa(pid))
-	}
-	theirOrders, orders, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer theirOrders.Close()
-	answers, theirAnswers, err := os.Pipe()
-	if err != nil {
-		return nil, errors.Join(err, orders.Close())
-	}
-	defer theirAnswers.Close()
-	// perf-stat(1): with a delay of -1 it begins with events disabled, and is told over a descriptor when to count.
-	c := &Calls{orders: orders, answers: answers}
-	c.command = exec.Command("perf", "stat", "-x", ",", "-D", "-1", "--control", "fd:3,4", "-e", callEvent, "-p", strings.Join(list, ","))
-	c.command.ExtraFiles = []*os.File{theirOrders, theirAnswers}
-	c.command.Stdout, c.command.Stderr = &c.output, &c.output
-	c.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the harness
-	if err := c.command.Start(); err != nil {
-		return nil, errors.Join(err, orders.Close(), answers.Close())
-	}
-	return c, nil
+	p, err := startPerf("stat", pids, "-x", ",", "-e", strings.Join(slices.Concat([]string{callEvent}, namedEvents()), ","))
+	return &Calls{p}, err
 }
 
-// Begin counts from now on.
-func (c *Calls) Begin() error { return c.order("enable") }
+// Stop ends perf and gives the calls between Begin and End.
+func (c *Calls) Stop() (Counts, error) { return parseCalls(c.finish()) }
 
-// End counts no more.
-func (c *Calls) End() error { return c.order("disable") }
-
-// order tells perf to do something and waits until it has.
-func (c *Calls) order(word string) error {
-	if _, err := c.orders.WriteString(word + "\n"); err != nil {
-		return fmt.Errorf("perf: %s: %w", word, err)
-	}
-	c.answers.SetReadDeadline(time.Now().Add(5 * time.Second))
-	var answer [8]byte
-	if _, err := c.answers.Read(answer[:]); err != nil {
-		return fmt.Errorf("perf: %s: %w", word, err)
-	}
-	return nil
-}
-
-// Stop ends perf and gives the number of calls between Begin and End.
-func (c *Calls) Stop() (int64, error) {
-	c.command.Process.Signal(syscall.SIGINT) // perf-stat(1): the counts are written then
-	ended := time.AfterFunc(5*time.Second, func() { c.command.Process.Kill() })
-	defer ended.Stop()
-	c.command.Wait() // its exit code tells of the signal
-	c.orders.Close()
-	c.answers.Close()
-	return parseCalls(c.output.String())
-}
-
-// parseCalls reads the line "236665,,raw_syscalls:sys_enter,…" of perf stat -x.
-func parseCalls(output string) (int64, error) {
+// parseCalls reads lines "236665,,raw_syscalls:sys_enter,…" of perf stat -x.
+func parseCalls(output string) (Counts, error) {
+	c := Counts{All: -1, ByName: map[string]int64{}}
 	for line := range strings.Lines(output) {
-		if fields := strings.Split(line, ","); len(fields) > 2 && fields[2] == callEvent {
-			n, err := strconv.ParseInt(fields[0], 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("perf: %q is no count", line)
-			}
-			return n, nil
+		fields := strings.Split(line, ",")
+		if len(fields) < 3 {
+			continue
+		}
+		name, named := strings.CutPrefix(fields[2], namedEvent)
+		if !named && fields[2] != callEvent {
+			continue
+		}
+		n, err := strconv.ParseInt(fields[0], 10, 64)
+		switch {
+		case err != nil:
+			return Counts{}, fmt.Errorf("perf: %q is no count", line)
+		case !named:
+			c.All = n
+		case n > 0:
+			c.ByName[name] = n
 		}
 	}
-	return 0, fmt.Errorf("perf gave no count: %q", output)
+	if c.All < 0 {
+		return Counts{}, fmt.Errorf("perf gave no count: %q", output)
+	}
+	return c, nil
 }

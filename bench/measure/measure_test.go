@@ -3,8 +3,12 @@
 package measure
 
 import (
+	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -58,11 +62,21 @@ func TestParse(t *testing.T) {
 	if n, err := parseSockets("sockets: used 9\nTCP: inuse 6 orphan 3 tw 7 alloc 8 mem 236\nUDP: inuse 3 mem 110\n"); n != 236*int64(os.Getpagesize()) || err != nil {
 		t.Error(n, err)
 	}
-	if n, err := parseCalls("236665,,raw_syscalls:sys_enter,1,100.00,,\n"); n != 236665 || err != nil {
-		t.Error(n, err)
+}
+
+func TestParsePerf(t *testing.T) {
+	c, err := parseCalls("# started\n\n236665,,raw_syscalls:sys_enter,1,100.00,,\n120000,,syscalls:sys_enter_recvfrom,1,100.00,,\n0,,syscalls:sys_enter_read,1,100.00,,\n")
+	if c.All != 236665 || !maps.Equal(c.ByName, map[string]int64{"recvfrom": 120000}) || err != nil {
+		t.Error(c, err)
 	}
-	if _, err := parseCalls("<not counted>,,raw_syscalls:sys_enter,0,0.00,,\n"); err == nil {
-		t.Error("a count that there is not was read")
+	for _, bad := range []string{"", "<not counted>,,raw_syscalls:sys_enter,0,0.00,,\n", "7,,syscalls:sys_enter_read,1,100.00,,\n"} {
+		if c, err := parseCalls(bad); err == nil {
+			t.Errorf("%q was read as %v", bad, c)
+		}
+	}
+	symbols, err := parseSymbols("\n    7  [.] lb/flow.(*Flow).move  \n   30  [k] tcp_ack\n    4  [.] lb/flow.(*Flow).move\n   11  [k] 0xffffffff81000000\n")
+	if want := []Symbol{{"tcp_ack", true, 30}, {"0xffffffff81000000", true, 11}, {"lb/flow.(*Flow).move", false, 11}}; !slices.Equal(symbols, want) || err != nil {
+		t.Error(symbols, err)
 	}
 }
 
@@ -108,13 +122,10 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// A thousand calls of a process are counted as about a thousand, and none from before or after.
-func TestCalls(t *testing.T) {
-	if err := CanCountCalls(t.Context()); err != nil {
-		t.Skip(err)
-	}
-	// dd makes two system calls for each block, when it is told to go on.
-	command := exec.Command("sh", "-c", "read x; dd if=/dev/zero of=/dev/null bs=1 count=1000 2>/dev/null; read x")
+// start starts a shell that waits for a line, runs a script, and waits for another line.
+func start(t *testing.T, script string) (pid int, run func()) {
+	t.Helper()
+	command := exec.Command("sh", "-c", "read x; "+script+"; read x")
 	in, err := command.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -122,23 +133,83 @@ func TestCalls(t *testing.T) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		in.Close()
 		command.Wait()
-	}()
-	c, err := PrepareCalls([]int{command.Process.Pid})
+	})
+	return command.Process.Pid, func() { in.Write([]byte("go\n")) }
+}
+
+// A thousand calls of a process are counted as about a thousand, by their names, and none from before or after.
+func TestCalls(t *testing.T) {
+	if err := CanCountCalls(t.Context()); err != nil {
+		t.Skip(err)
+	}
+	pid, run := start(t, "dd if=/dev/zero of=/dev/null bs=1 count=1000 2>/dev/null") // reads and writes each block by itself
+	c, err := PrepareCalls([]int{pid})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Begin(); err != nil {
 		t.Fatal(err)
 	}
-	in.Write([]byte("go\n"))
+	run()
 	time.Sleep(300 * time.Millisecond)
 	if err := c.End(); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := c.Stop(); err != nil || n < 2000 || n > 2500 {
-		t.Errorf("%d calls, %v", n, err)
+	counts, err := c.Stop()
+	if err != nil || counts.All < 2000 || counts.All > 2500 {
+		t.Errorf("%+v, %v", counts, err)
 	}
+	if CanNameCalls() {
+		for _, name := range []string{"read", "write"} {
+			if n := counts.ByName[name]; n < 1000 || n > 1100 {
+				t.Errorf("%d calls of %s", n, name)
+			}
+		}
+	}
+}
+
+// A process that computes is sampled about as often as was asked for, mostly outside the kernel.
+func TestProfile(t *testing.T) {
+	directory := t.TempDir()
+	if err := CanProfile(t.Context(), directory); err != nil {
+		t.Skip(err)
+	}
+	pid, run := start(t, "while :; do :; done")
+	p, err := PrepareProfile([]int{pid}, directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Begin(); err != nil {
+		t.Fatal(err)
+	}
+	run()
+	time.Sleep(200 * time.Millisecond)
+	before, err := ReadProcesses([]int{pid})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.End(); err != nil {
+		t.Fatal(err)
+	}
+	symbols, err := p.Stop(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all, outside int64
+	for _, s := range symbols {
+		all += s.Samples
+		if !s.Kernel {
+			outside += s.Samples
+		}
+	}
+	if due := int64(before.Ran.Seconds() * samplingRate); all < due/2 || all > 2*due+100 || outside < all/2 {
+		t.Errorf("%d samples of %d, %d of them outside the kernel: %v", all, due, outside, symbols)
+	}
+	if left, _ := filepath.Glob(directory + "/*"); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+	syscall.Kill(pid, syscall.SIGKILL)
 }

@@ -86,7 +86,7 @@ type Scenario struct {
 
 // Run is one subject under load once.
 type Run struct {
-	Round   int                `json:"round"` // from 0; -1 is a look that is not timed: system calls
+	Round   int                `json:"round"` // from 0; -1 is a look that is not timed: system calls, or a profile
 	Subject string             `json:"subject"`
 	Started time.Time          `json:"started"`
 	Length  time.Duration      `json:"length"` // ns
@@ -98,6 +98,24 @@ type Run struct {
 	Limited bool `json:"limited,omitempty"`
 	// Timeline counts units per tenth of a second, where moments differ.
 	Timeline []uint32 `json:"timeline,omitempty"`
+	// Calls are system calls by name, of a look that counts them. Values has "calls", all of them per unit; those of other names are not here.
+	Calls map[string]int64 `json:"calls,omitempty"`
+	// Profile is that of a look that samples.
+	Profile *Profile `json:"profile,omitempty"`
+}
+
+// Profile is where a subject was while it ran on a core.
+type Profile struct {
+	Samples int64    `json:"samples"`
+	Outside int64    `json:"outside"` // of them, outside the kernel
+	Top     []Symbol `json:"top"`     // those with the most samples
+}
+
+// Symbol is a function.
+type Symbol struct {
+	Name    string `json:"name"`
+	Kernel  bool   `json:"kernel,omitempty"`
+	Samples int64  `json:"samples"`
 }
 
 // Read reads a file, and refuses one of another version.

@@ -21,16 +21,6 @@ func (r *Run) Counts(metric string) bool {
 	return r.Round >= 0 && len(r.Marks) == 0 && !(r.Limited && MetricOf(metric).OfGenerator)
 }
 
-// Calls is the number of system calls per unit, from the look that is not timed.
-func (s *Scenario) Calls(subject string) (float64, bool) {
-	for _, r := range s.Runs {
-		if v, there := r.Values["calls"]; there && r.Subject == subject {
-			return v, true
-		}
-	}
-	return 0, false
-}
-
 // Ratio is a comparison.
 type Ratio struct {
 	Value     float64 // the median of the pairs; NaN if there is no pair

@@ -48,7 +48,7 @@ func (r *runner) capacityOf(ctx context.Context, p *place, s *subject.Subject) (
 	if rate := r.capacity[key]; rate > 0 {
 		return rate, nil
 	}
-	look, err := r.run(ctx, p, s, 0, false)
+	look, err := r.run(ctx, p, s, 0, nil)
 	if err != nil {
 		return 0, err
 	}

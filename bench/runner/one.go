@@ -26,8 +26,7 @@ type seen struct {
 	load          *load.Result
 	before, after looked
 	memory        [2]measure.Memory // before the load, and at the end of it
-	calls         int64
-	restarted     time.Duration // from the begin of the measured time until the origin was back
+	restarted     time.Duration     // from the begin of the measured time until the origin was back
 }
 
 // one is a timed run.
@@ -36,13 +35,13 @@ func (r *runner) one(ctx context.Context, p *place, s *subject.Subject, round in
 		r.Step(r.done, r.Total(), fmt.Sprintf("%s, round %d, %s", p.Name, round+1, s.Name))
 	}
 	rate := p.Capacity * p.rates[s.Name]
-	if round == 0 && r.canCount && !s.Direct() && !p.Memory {
-		if err := r.count(ctx, p, s, rate); err != nil {
+	if round == 0 && p.Detailed() && !s.Direct() {
+		if err := r.lookInside(ctx, p, s, rate); err != nil {
 			return err
 		}
 	}
 	started := time.Now().UTC()
-	look, err := r.run(ctx, p, s, rate, false)
+	look, err := r.run(ctx, p, s, rate, nil)
 	if err != nil {
 		return err
 	}
@@ -72,25 +71,8 @@ func (p *place) keepLatency(run *result.Run, one load.Latency) error {
 	return nil
 }
 
-// count is a run in which system calls are counted. Nothing else is taken from it.
-func (r *runner) count(ctx context.Context, p *place, s *subject.Subject, rate float64) error {
-	started := time.Now().UTC()
-	look, err := r.run(ctx, p, s, rate, true)
-	if err != nil {
-		return err
-	}
-	units := p.Units(look.load)
-	if units > 0 {
-		p.out.Runs = append(p.out.Runs, result.Run{
-			Round: -1, Subject: s.Name, Started: started, Length: look.load.Duration, Units: units,
-			Values: map[string]float64{"calls": float64(look.calls) / units},
-		})
-	}
-	return nil
-}
-
-// run starts a subject, puts the load on it, and stops it. With counting only the system calls are looked at.
-func (r *runner) run(ctx context.Context, p *place, s *subject.Subject, rate float64, counting bool) (*seen, error) {
+// run starts a subject, puts the load on it, and stops it. With an instrument the run is not timed.
+func (r *runner) run(ctx context.Context, p *place, s *subject.Subject, rate float64, attach attach) (*seen, error) {
 	listen, err := p.network.listen()
 	if err != nil {
 		return nil, err
@@ -122,7 +104,7 @@ func (r *runner) run(ctx context.Context, p *place, s *subject.Subject, rate flo
 			return nil, err
 		}
 	}
-	if err := r.watch(ctx, p, spec, pids, look, counting); err != nil {
+	if err := r.watch(ctx, p, spec, pids, look, attach); err != nil {
 		return nil, err
 	}
 	if running != nil {
@@ -135,10 +117,10 @@ func (r *runner) run(ctx context.Context, p *place, s *subject.Subject, rate flo
 const settle = 100 * time.Millisecond
 
 // watch runs the load and looks at its beginning and its end.
-func (r *runner) watch(ctx context.Context, p *place, spec load.Spec, pids []int, look *seen, counting bool) (err error) {
-	var calls *measure.Calls
-	if counting {
-		if calls, err = measure.PrepareCalls(pids); err != nil {
+func (r *runner) watch(ctx context.Context, p *place, spec load.Spec, pids []int, look *seen, attach attach) (err error) {
+	var inside instrument
+	if attach != nil {
+		if inside, err = attach(pids); err != nil {
 			return err
 		}
 	}
@@ -147,8 +129,8 @@ func (r *runner) watch(ctx context.Context, p *place, spec load.Spec, pids []int
 	look.load, err = r.generate(ctx, p.network.load, spec, func(event string) (err error) {
 		switch event {
 		case load.EventMeasure:
-			if calls != nil {
-				return calls.Begin()
+			if inside != nil {
+				return inside.Begin()
 			}
 			if p.RestartAfter > 0 {
 				restart = r.restartOrigins(ctx, p)
@@ -156,8 +138,8 @@ func (r *runner) watch(ctx context.Context, p *place, spec load.Spec, pids []int
 			look.before, err = readBoth(pids)
 		case load.EventEnd:
 			ended = true
-			if calls != nil {
-				return calls.End()
+			if inside != nil {
+				return inside.End()
 			}
 			if look.after, err = readBoth(pids); err == nil && p.Memory {
 				look.memory[1], err = measure.ReadMemory(pids)
@@ -170,10 +152,8 @@ func (r *runner) watch(ctx context.Context, p *place, spec load.Spec, pids []int
 		look.restarted, failed = restart.wait()
 		err = errors.Join(err, failed)
 	}
-	if calls != nil {
-		var failed error
-		look.calls, failed = calls.Stop()
-		err = errors.Join(err, failed)
+	if inside != nil {
+		err = errors.Join(err, inside.Stop(ctx))
 	}
 	if err == nil && !ended {
 		err = errNoEvent

@@ -4,7 +4,8 @@
 // collects the runs.
 //
 //	for each scenario
-//	    start the origins, find each subject's capacity if the scenario needs it, count system calls once
+//	    start the origins, find each subject's capacity if the scenario needs it
+//	    once for each subject, if the scenario is detailed: count its system calls, and sample where it is
 //	    for each round
 //	        for each subject, beginning with another one each round
 //	            start it, start the load, let it warm up, measure, stop both
@@ -27,7 +28,6 @@ import (
 	"time"
 
 	"github.com/sluice-lb/sluice/bench/load"
-	"github.com/sluice-lb/sluice/bench/measure"
 	"github.com/sluice-lb/sluice/bench/origin"
 	"github.com/sluice-lb/sluice/bench/result"
 	"github.com/sluice-lb/sluice/bench/scenario"
@@ -43,7 +43,8 @@ type Options struct {
 	Length    time.Duration // measured, of a run
 	Warmup    time.Duration
 	Tolerate  float64 // see result.File
-	Calls     bool    // count system calls where that is possible
+	Calls     bool    // count system calls, and
+	Profile   bool    // sample the subjects, where that is possible, in the scenarios that are detailed
 	Directory string  // for files; made and removed by the caller
 
 	// Step is told before each run: how many of them are done, how many there are, and what comes. May be nil.
@@ -60,7 +61,6 @@ type runner struct {
 
 	networks map[bool]*network  // by whether it is veth
 	capacity map[string]float64 // by subject and load
-	canCount bool
 	done     int
 }
 
@@ -87,13 +87,7 @@ func Run(ctx context.Context, o Options) (*result.File, error) {
 			n.close()
 		}
 	}()
-	if o.Calls {
-		if err := measure.CanCountCalls(ctx); err != nil {
-			r.file.Missing = append(r.file.Missing, result.Missing{Name: "system calls", Reason: err.Error()})
-		} else {
-			r.canCount = true
-		}
-	}
+	r.instruments(ctx)
 	err = r.all(ctx)
 	r.file.Ended = time.Now().UTC()
 	if ctx.Err() != nil {
@@ -199,20 +193,29 @@ func (o *Options) Total() (n int) {
 	return n
 }
 
-// Looks is the number of all runs, those included that find capacities and count system calls.
-func (o *Options) Looks() int {
-	n := o.Total()
+// Looks is the number of all runs, those included that find capacities, count system calls and sample, and the time that is needed for
+// all beside their lengths, about.
+func (o *Options) Looks() (n int, beside time.Duration) {
+	n = o.Total()
 	for i := range o.Scenarios {
 		s := &o.Scenarios[i]
-		if o.Calls && !s.Memory {
-			n += len(o.Subjects)
-		}
 		if s.Capacity > 0 {
 			n += len(o.Subjects)
 		}
+		if s.Detailed() && o.Calls {
+			n += len(o.Subjects)
+			beside += time.Duration(len(o.Subjects)) * 1500 * time.Millisecond // perf takes its tracepoints down one after the other
+		}
+		if s.Detailed() && o.Profile {
+			n += len(o.Subjects)
+			beside += time.Duration(len(o.Subjects)) * 1000 * time.Millisecond // perf looks up symbols
+		}
 	}
-	return n
+	return n, beside + time.Duration(n)*overhead
 }
+
+// overhead is what a run takes beside its warm-up and its measured time: to start and end three processes.
+const overhead = 350 * time.Millisecond
 
 func (o *Options) rounds(s *scenario.Scenario) int {
 	if s.Rounds > 0 {
