@@ -19,6 +19,7 @@ import (
 type conn struct {
 	x          *exchange
 	index      int32 // in loop.conns
+	target     int32 // in Spec.Targets
 	fd         int32
 	generation int32 // an event of an earlier descriptor has another one
 	state      state
@@ -53,7 +54,8 @@ func addressOnly(source netip.Addr) netip.AddrPort { return netip.AddrPortFrom(s
 // open connects c, and starts an exchange on it if it is to have one. Latency counts from began.
 func (l *loop) open(c *conn, began int64, exchange bool) {
 	spec := &l.r.spec
-	target := &l.targets[l.turn%len(l.targets)]
+	c.target = int32(l.turn % len(l.targets))
+	target := &l.targets[c.target]
 	fd, err := unix.Socket(target.family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		l.failErrno(c, err)
@@ -71,7 +73,7 @@ func (l *loop) open(c *conn, began int64, exchange bool) {
 			err = unix.Bind(fd, source.address)
 		}
 	}
-	l.turn += spec.Threads
+	l.turn += spec.stride()
 	if err == nil && !spec.connects() {
 		err = unix.SetsockoptInt(fd, unix.SOL_TCP, unix.TCP_NODELAY, 1)
 	}
@@ -426,6 +428,7 @@ func (l *loop) count(c *conn, took, now int64) {
 	}
 	l.requests++
 	record(l.latency, took)
+	l.recordTarget(c, took)
 	if t := l.tick(now); t != nil {
 		t.Requests++
 	}

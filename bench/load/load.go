@@ -165,7 +165,8 @@ func (r *run) gather(result *Result, loops []*loop) (err error) {
 	if result.Lateness, err = distribution(lateness); err != nil {
 		return fmt.Errorf("load: lateness: %w", err)
 	}
-	return nil
+	result.PerTarget, err = perTarget(loops)
+	return err
 }
 
 // Message is a line that Serve writes. One field is set.

@@ -50,6 +50,7 @@ type loop struct {
 
 	errors            map[string]uint64
 	latency, lateness *hdrhistogram.Histogram
+	perTarget         []*hdrhistogram.Histogram // nil: they are not kept apart
 	timeline          []Tick
 }
 
@@ -86,7 +87,7 @@ func newLoop(r *run, index int) (*loop, error) {
 		r: r, index: index,
 		scratch: make([]byte, 1<<20),
 		errors:  map[string]uint64{},
-		latency: newHistogram(), lateness: newHistogram(),
+		latency: newHistogram(), lateness: newHistogram(), perTarget: spec.apart(),
 		timeline: make([]Tick, spec.Duration/tick+1),
 	}
 	for i := index; i < spec.Connections; i += spec.Threads {

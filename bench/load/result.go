@@ -27,6 +27,8 @@ type Result struct {
 
 	// Latency is that of Requests, and of open-loop requests that were unanswered the time that they were waited for.
 	Latency Latency
+	// PerTarget is Latency of each target apart, in the order of Target and Targets. Only with Spec.PerTarget, and without what was unanswered.
+	PerTarget []Latency `json:",omitempty"`
 	// Lateness (open loop) is by how much the generator itself looked at its schedule too late. Latency contains it.
 	Lateness Latency
 	// Queued (open loop) are requests that had to wait because every connection was in use.

@@ -59,6 +59,8 @@ type Spec struct {
 	Target netip.AddrPort
 	// Targets are used in turn with Target, one connection each. None: Target alone.
 	Targets []netip.AddrPort
+	// PerTarget keeps the latencies of each target apart as well, in Result.PerTarget.
+	PerTarget bool
 
 	// Connections are open at a time, in all threads together. 0: 1.
 	Connections int

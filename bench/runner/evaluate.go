@@ -49,6 +49,7 @@ func (r *runner) evaluate(p *place, s *subject.Subject, look *seen) *result.Run 
 			v[name] = float64(value)
 		}
 	}
+	classes(v, l.PerTarget)
 	if p.RestartAfter > 0 {
 		if back, ok := recovery(l.Timeline, time.Duration(p.RestartAfter*float64(p.spec.Duration)), look.restarted); ok {
 			v["recovery"] = float64(back)

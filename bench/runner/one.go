@@ -77,8 +77,12 @@ func (r *runner) run(ctx context.Context, p *place, s *subject.Subject, rate flo
 	if err != nil {
 		return nil, err
 	}
+	patient, err := p.patient(listen)
+	if err != nil {
+		return nil, err
+	}
 	running, err := s.Start(ctx, p.network.subject, subject.Setup{
-		Listen: listen, Servers: p.origins.spec.Listen, Loops: loops(p.Scenario), Connections: p.connections(), ServerMaxConn: p.ServerMaxConn,
+		Listen: listen, Patient: patient, Servers: p.origins.spec.Listen, Loops: loops(p.Scenario), Connections: p.connections(), ServerMaxConn: p.ServerMaxConn,
 		CPUs: r.cores.Subjects[loops(p.Scenario)], Directory: r.Directory,
 	})
 	if err != nil {
@@ -92,6 +96,9 @@ func (r *runner) run(ctx context.Context, p *place, s *subject.Subject, rate flo
 		pids = running.PIDs
 		p.out.Configurations[s.Name] = running.Configuration
 		spec.Target = listen
+		if patient.IsValid() {
+			spec.Targets = []netip.AddrPort{patient}
+		}
 	} else {
 		spec.Target, spec.Targets = p.origins.spec.Listen[0], p.origins.spec.Listen[1:]
 	}

@@ -29,6 +29,9 @@ type Scenario struct {
 	Servers int
 	// ServerMaxConn of each. 0: no limit. Subjects that hold no connections back are left out then.
 	ServerMaxConn int
+	// Priorities gives the subject a second address: who comes by the first one, Setup.Listen, goes before all who wait that came by
+	// the other. Only with ServerMaxConn, and the load is to keep its targets apart.
+	Priorities bool
 	// Loops of the balancer, and cores that it is pinned to. 0: 1.
 	Loops int
 	// Veth puts load, balancer and origin into three network namespaces.

@@ -23,6 +23,7 @@ import (
 // Setup is what a subject has to do.
 type Setup struct {
 	Listen        netip.AddrPort
+	Patient       netip.AddrPort // valid: who comes here goes behind all who wait that came by Listen
 	Servers       []netip.AddrPort
 	Loops         int // or threads, or workers
 	Connections   int // of clients, at most
@@ -56,7 +57,9 @@ func (s *Subject) Start(ctx context.Context, room *process.Room, c Setup) (*Runn
 	if r.Process, err = room.Start(process.Command{Name: s.Name, Path: s.Path, Arguments: arguments, CPUs: c.CPUs}); err != nil {
 		return nil, err
 	}
-	err = r.Await(ctx, "its port to open", func() bool { return Open(room, c.Listen) })
+	err = r.Await(ctx, "its port to open", func() bool {
+		return Open(room, c.Listen) && (!c.Patient.IsValid() || Open(room, c.Patient))
+	})
 	if err == nil {
 		r.PIDs, err = measure.Group(r.PID())
 	}
