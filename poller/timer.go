@@ -8,15 +8,13 @@ type Expirer interface{ Expired(t *Timer) }
 // Timer is a deadline on one loop. It is embedded in what it serves, armed and disarmed any number of times, and costs
 // nothing while it waits. Only the loop's thread may touch it. The zero Timer is disarmed.
 type Timer struct {
-	Owner       Expirer
-	next, prev  *Timer
-	when        uint64 // ms on the loop's clock
-	level, slot int8   // where in the wheel it hangs
-	armed       bool
+	Owner      Expirer
+	next, prev *Timer // nil while disarmed
+	when       uint64 // ms on the loop's clock; in the head of a list, the number of its slot
 }
 
 // Armed reports whether t will fire.
-func (t *Timer) Armed() bool { return t.armed }
+func (t *Timer) Armed() bool { return t.next != nil }
 
 // When is the deadline in milliseconds on the loop's clock; meaningful while t is armed.
 func (t *Timer) When() uint64 { return t.when }
@@ -27,7 +25,7 @@ func (t *Timer) When() uint64 { return t.when }
 type wheel struct {
 	elapsed  uint64 // ms up to which everything has fired
 	occupied [levels]uint64
-	slots    [levels][64]Timer // heads of circular lists
+	slots    [levels][64]Timer // heads of circular lists; the one of level l, slot s has the number 64*l+s
 }
 
 const (
@@ -41,19 +39,19 @@ func (w *wheel) init(now uint64) {
 	for l := range w.slots {
 		for s := range w.slots[l] {
 			head := &w.slots[l][s]
-			head.next, head.prev = head, head
+			head.next, head.prev, head.when = head, head, uint64(64*l+s)
 		}
 	}
 }
 
 func (w *wheel) arm(t *Timer, when uint64) {
-	if t.armed {
+	if t.Armed() {
 		if t.when == when {
 			return
 		}
 		w.disarm(t)
 	}
-	t.when, t.armed = when, true
+	t.when = when
 	w.insert(t)
 }
 
@@ -65,7 +63,6 @@ func (w *wheel) insert(t *Timer) {
 	differing := (w.elapsed ^ when) | 63
 	level := min((63-bits.LeadingZeros64(differing))/6, levels-1)
 	slot := (when >> (6 * level)) & 63
-	t.level, t.slot = int8(level), int8(slot)
 	head := &w.slots[level][slot]
 	t.prev, t.next = head.prev, head
 	head.prev.next, head.prev = t, t
@@ -73,13 +70,19 @@ func (w *wheel) insert(t *Timer) {
 }
 
 func (w *wheel) disarm(t *Timer) {
-	if !t.armed {
+	if !t.Armed() {
 		return
 	}
-	t.prev.next, t.next.prev = t.next, t.prev
-	t.next, t.prev, t.armed = nil, nil, false
-	if head := &w.slots[t.level][t.slot]; head.next == head {
-		w.occupied[t.level] &^= 1 << t.slot
+	rest := t.next
+	t.prev.next, rest.prev = rest, t.prev
+	t.next, t.prev = nil, nil
+	if rest.next != rest {
+		return
+	}
+	// Only the head is left, or that of advance's list, which has the number of the slot that it came from.
+	level, slot := rest.when/64, rest.when%64
+	if head := &w.slots[level][slot]; head.next == head {
+		w.occupied[level] &^= 1 << slot
 	}
 }
 
@@ -114,7 +117,7 @@ func (w *wheel) advance(now uint64) {
 		w.elapsed = when
 		head := &w.slots[level][slot]
 		// Take the list off its slot first: what is armed meanwhile goes to later slots.
-		var due Timer
+		due := Timer{when: head.when}
 		due.next, due.prev = head.next, head.prev
 		due.next.prev, due.prev.next = &due, &due
 		head.next, head.prev = head, head
@@ -127,7 +130,6 @@ func (w *wheel) advance(now uint64) {
 				w.insert(t)
 				continue
 			}
-			t.armed = false
 			t.Owner.Expired(t)
 		}
 	}

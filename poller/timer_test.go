@@ -14,7 +14,7 @@ type record struct {
 }
 
 func (r *record) Expired(t *Timer) {
-	if t.armed {
+	if t.Armed() {
 		panic("fired while armed")
 	}
 	r.fired[t] = r.now

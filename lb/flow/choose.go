@@ -24,11 +24,8 @@ func (f *Flow) choose() {
 		f.connect()
 		return
 	}
-	f.request.Source, f.request.Port = f.source.Addr(), f.source.Port()
-	f.request.Class, f.request.Offset = f.frontend.Class, f.frontend.Offset
-	f.request.Now = f.loop.Now()
 	f.admitted = true
-	f.chosen(f.backend.Admit(&f.request))
+	f.chosen(f.backend.Admit(&f.ask().Request))
 }
 
 // chosen acts on what the backend answered.
@@ -39,14 +36,16 @@ func (f *Flow) chosen(outcome backend.Outcome) {
 		if f.stage == queued {
 			f.request.CountWait(f.queueEnd - f.attempt)
 		}
-		if last := f.lastServer; last != nil && last != f.request.Server {
+		f.answered()
+		if last := f.lastServer; last != nil && last != f.slot {
 			f.redispatched = true
 			f.countConnect(stats.Redispatches)
 		}
-		f.lastServer = f.request.Server
+		f.lastServer = f.slot
 		f.target = f.backend.Targets[f.lastServer.Index].Load()
 		f.connect()
-	case backend.Waiting:
+	case backend.Waiting: // from here on the backend owns the request
+		f.slot = nil
 		if f.stage != queued { // not when it was sent back: it has waited since then
 			f.stage = queued
 			f.attempt = f.loop.Now()
@@ -56,6 +55,7 @@ func (f *Flow) chosen(outcome backend.Outcome) {
 		}
 		f.rearm()
 	case backend.NoServer:
+		f.answered()
 		if f.stage == queued { // sent back: it waits no more, and no grant is on its way
 			f.queueEnd = f.loop.Now()
 			f.stage = connecting
@@ -70,9 +70,6 @@ func (f *Flow) clientLeft() bool {
 	return f.stage == closed
 }
 
-// Granted is called by the backend, on any loop: the word is passed on to the flow's own.
-func (f *Flow) Granted() { f.loop.Post(&f.mail) }
-
 // Deliver is the flow's mail: its request has left the queue, with a slot or sent back.
 func (f *Flow) Deliver(*poller.Mail) {
 	if f.stage == orphaned { // it gave up in between: the slot goes on to the next
@@ -80,7 +77,7 @@ func (f *Flow) Deliver(*poller.Mail) {
 		return
 	}
 	if f.request.Server == nil {
-		f.chosen(f.backend.Retry(&f.request))
+		f.chosen(f.backend.Retry(&f.request.Request))
 		return
 	}
 	f.chosen(backend.Granted)

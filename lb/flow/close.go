@@ -20,7 +20,7 @@ func (f *Flow) end(cause, at byte) {
 		f.countLeft(cause)
 		f.queueEnd = l.Now()
 	}
-	granted := f.stage == queued && !f.backend.Cancel(&f.request)
+	granted := f.stage == queued && !f.backend.Cancel(&f.request.Request)
 	if granted { // another loop may be writing the request still: Deliver will recycle the flow
 		f.stage = orphaned
 	}
@@ -54,16 +54,10 @@ func (f *Flow) countLeft(cause byte) {
 
 // recycle ends an orphaned flow.
 func (f *Flow) recycle() {
+	f.answered()
 	f.releaseSlot()
 	f.stage = closed
 	f.loop.put(f)
-}
-
-func (f *Flow) releaseSlot() {
-	if f.admitted {
-		f.admitted = false
-		f.backend.Release(&f.request)
-	}
 }
 
 func (f *Flow) closeSockets() {
@@ -114,8 +108,8 @@ func (f *Flow) countBytes() {
 	if f.backend != nil {
 		sets[2] = f.backend.Stats
 	}
-	if f.request.Server != nil {
-		sets[3] = f.request.Server.Stats
+	if f.slot != nil {
+		sets[3] = f.slot.Stats
 	}
 	for _, s := range sets {
 		if s != nil {
@@ -174,8 +168,8 @@ func (f *Flow) logError(text string) {
 func (f *Flow) fill(r *tcplog.Record) {
 	fe := f.frontend
 	*r = tcplog.Record{
-		Client:       f.source.AddrPort,
-		ClientUnix:   f.source.IsUnix(),
+		Client:       f.source,
+		ClientUnix:   f.told != nil && f.told.path != "",
 		ListenerID:   f.bind.ID,
 		ListenerName: f.bind.Name,
 		Accept:       f.loop.Wall().Add(f.start - f.loop.Now()),
@@ -203,8 +197,8 @@ func (f *Flow) fill(r *tcplog.Record) {
 	}
 	r.Backend = f.backend.Name
 	r.BeConn = int(f.backend.Flows.Value())
-	if f.stage != orphaned && f.request.Queued {
-		r.BeQueue, r.SrvQueue = int(f.request.QueueAhead), int(f.request.ServerAhead)
+	if q := f.request; f.stage != orphaned && q != nil && q.Queued {
+		r.BeQueue, r.SrvQueue = int(q.QueueAhead), int(q.ServerAhead)
 	}
 	if s := f.lastServer; s != nil {
 		r.Server = s.Name

@@ -141,7 +141,7 @@ func (f *Flow) established() {
 // sendProxy sends the PROXY header. Where the client's first bytes are already there, they go out in one segment with it.
 func (f *Flow) sendProxy(t *Target) {
 	b := f.loop.header[:0]
-	from, to := endpoint(f.source), endpoint(f.destinationAddr())
+	from, to := endpoint(f.sourceOf()), endpoint(f.destinationAddr())
 	if t.SendProxy == 1 {
 		b = wire.AppendV1(b, from, to)
 	} else {
@@ -188,13 +188,13 @@ func (f *Flow) connectFailed(errno poller.Errno) {
 	}
 	f.retries++
 	f.countConnect(stats.Retries)
-	if f.request.Server != nil && f.redispatchNow() {
-		before := f.request.Server
-		outcome := f.backend.Redispatch(&f.request)
-		if outcome != backend.Granted || f.request.Server != before {
+	if f.slot != nil && f.redispatchNow() {
+		outcome := f.backend.Redispatch(&f.ask().Request)
+		if outcome != backend.Granted || f.request.Server != f.slot {
 			f.chosen(outcome)
 			return
 		}
+		f.answered()
 	}
 	if f.cause == stats.ConnectTimeouts { // it has waited long enough
 		f.connect()
@@ -268,7 +268,7 @@ func (f *Flow) countConnect(id stats.ID) {
 
 // countServer counts for the flow's server, if it has one.
 func (f *Flow) countServer(id stats.ID) {
-	if f.request.Server != nil {
-		f.request.Server.Stats.Add(f.loop.ID, id, 1)
+	if f.slot != nil {
+		f.slot.Stats.Add(f.loop.ID, id, 1)
 	}
 }

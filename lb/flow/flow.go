@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/sluice-lb/sluice/lb/backend"
@@ -12,15 +13,17 @@ import (
 // Loop is what the flows of one loop share. Only its thread touches it, but for the poller's mail.
 type Loop struct {
 	*poller.Loop
-	ID      int
-	process *Process
-	free    *Flow         // recycled flows
-	tales   *told         // recycled, too
-	flows   *Flow         // the open ones, a doubly linked list
-	count   int           // of open flows
-	record  tcplog.Record // scratch for log lines
-	header  [768]byte     // scratch for what goes before the payload
-	stop    poller.Mail
+	ID       int
+	process  *Process
+	free     *Flow         // recycled flows
+	fresh    []Flow        // that were never used
+	tales    *told         // recycled, too
+	requests *request      // recycled, too
+	flows    *Flow         // the open ones, a doubly linked list
+	count    int           // of open flows
+	record   tcplog.Record // scratch for log lines
+	header   [768]byte     // scratch for what goes before the payload
+	stop     poller.Mail
 }
 
 // NewLoop adds a loop to the process. Call it for every loop before any of them runs.
@@ -52,7 +55,8 @@ type Flow struct {
 	bind     *Bind
 	backend  *Backend
 	target   *Target
-	request  backend.Request
+	request  *request        // while it asks or waits, and afterwards if it has waited
+	slot     *backend.Server // where it holds a slot; nil: none
 	// lastServer is the one that the flow was assigned to last; the slot there may be given back already.
 	lastServer *backend.Server
 	client     side
@@ -68,10 +72,9 @@ type Flow struct {
 	countedAt    uint32 // second on the loop's clock at which bytes were last added to the counters
 
 	timer poller.Timer
-	mail  poller.Mail
 
-	source poller.Addr // the client's: its own, or the one in its PROXY header
-	told   *told       // what the PROXY header told besides; nil without one
+	source netip.AddrPort // the client's: its own, or the one in its PROXY header; zero for a unix socket's
+	told   *told          // what else is known of the client; nil: nothing
 
 	start     time.Duration // of the connection, on the loop's clock, as are the following; 0: not reached
 	headerEnd time.Duration
@@ -124,21 +127,25 @@ func (f *Flow) other(s *side) *side {
 	return &f.server
 }
 
+// freshFlows are allocated at once: the allocator would round each one up.
+const freshFlows = 64
+
 // take gives a flow for a new client.
 func (l *Loop) take() *Flow {
 	f := l.free
-	if f != nil {
+	switch {
+	case f != nil:
 		l.free = f.next
-	} else {
-		f = new(Flow)
+	default:
+		if len(l.fresh) == 0 {
+			l.fresh = make([]Flow, freshFlows)
+		}
+		f, l.fresh = &l.fresh[0], l.fresh[1:]
 	}
 	f.loop = l
 	f.client.flow, f.server.flow = f, f
 	f.server.isServer = true
 	f.timer.Owner = f
-	f.mail.To = f
-	f.request.Waiter = f
-	f.request.Loop = l.ID
 	f.prev, f.next = nil, l.flows
 	if l.flows != nil {
 		l.flows.prev = f
@@ -159,6 +166,7 @@ func (l *Loop) put(f *Flow) {
 		f.next.prev = f.prev
 	}
 	l.count--
+	f.putRequest()
 	*f = Flow{next: l.free}
 	l.free = f
 }

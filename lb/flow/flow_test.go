@@ -239,7 +239,7 @@ func TestIdleFlowMemory(t *testing.T) {
 	// The test's own ends: two of its loop's slots and an originConn for each flow.
 	own := int64(2*24 + 48)
 	t.Logf("%d bytes of heap per idle flow, of which the test's are about %d", per, own)
-	if per-own >= 1024 {
+	if per-own >= 640 {
 		t.Errorf("an idle flow costs %d bytes", per-own)
 	}
 	runtime.KeepAlive(b)

@@ -14,7 +14,7 @@ func (l *Loop) begin(b *Bind, socket poller.Socket, peer poller.Addr) {
 	f.frontend, f.bind, f.backend = b.Frontend, b, b.Frontend.Backend
 	f.client.Socket = socket
 	f.client.noDelay = true // inherited from the listener
-	f.source = peer
+	f.setSource(peer)
 	f.start = l.Now()
 	f.client.activity, f.client.progress = f.start, f.start
 	f.stage = header
@@ -59,7 +59,7 @@ func (f *Flow) readHeader() {
 		f.headerFailed(stats.HeaderMalformed, "Received an invalid PROXY protocol header")
 		return
 	}
-	f.told = f.loop.takeTold()
+	f.takeTold()
 	uniqueID, authority := wire.Carried(f.loop.Buffer()[:size])
 	f.told.uniqueID = append(f.told.uniqueID, uniqueID...)
 	f.told.authority = append(f.told.authority, authority...)
@@ -68,27 +68,54 @@ func (f *Flow) readHeader() {
 		return
 	}
 	if !h.Local && !h.Unknown {
-		f.source = address(h.Source)
+		f.setSource(address(h.Source))
 		f.told.destination = address(h.Destination)
 	}
 	f.headerDone()
 }
 
-// told is what a PROXY header told besides the client's address. It is recycled with its slices.
+// told is what few clients have: what a PROXY header told besides the client's address, and the path of a unix socket's. It is
+// recycled with its slices.
 type told struct {
+	path                string      // of the client's unix socket; empty: it has another kind
 	destination         poller.Addr // zero: none was told
 	uniqueID, authority []byte      // empty: none was told
 	next                *told
 }
 
-func (l *Loop) takeTold() *told {
+// takeTold makes sure that f.told is there.
+func (f *Flow) takeTold() {
+	l := f.loop
 	t := l.tales
-	if t == nil {
-		return new(told)
+	switch {
+	case f.told != nil:
+	case t == nil:
+		f.told = new(told)
+	default:
+		l.tales = t.next
+		*t = told{uniqueID: t.uniqueID[:0], authority: t.authority[:0]}
+		f.told = t
 	}
-	l.tales = t.next
-	*t = told{uniqueID: t.uniqueID[:0], authority: t.authority[:0]}
-	return t
+}
+
+// setSource notes the client's address.
+func (f *Flow) setSource(a poller.Addr) {
+	f.source = a.AddrPort
+	if a.IsUnix() {
+		f.takeTold()
+	}
+	if f.told != nil {
+		f.told.path = a.Path
+	}
+}
+
+// sourceOf is the client's address.
+func (f *Flow) sourceOf() poller.Addr {
+	a := poller.IP(f.source)
+	if f.told != nil {
+		a.Path = f.told.path
+	}
+	return a
 }
 
 func (l *Loop) putTold(t *told) { t.next, l.tales = l.tales, t }

@@ -73,7 +73,7 @@ func TestHeaderAddresses(t *testing.T) {
 		client := s.client()
 		client.send(header)
 		s.servers[0].accept()
-		if got := s.loop.flows.source.String(); !strings.HasPrefix(got, want) {
+		if got := s.loop.flows.sourceOf().String(); !strings.HasPrefix(got, want) {
 			t.Errorf("%q: %s, not %s", header, got, want)
 		}
 		client.reset()
