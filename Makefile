@@ -5,6 +5,7 @@
 # make fuzz        every fuzz target for FUZZTIME (60s)
 # make bench       balancers side by side, in thirty minutes: build/bench.json and a report in build/bench
 # make bench-quick the same in three minutes: fewer scenarios, three rounds
+# make performance the thirty minutes again, for the documentation: docs/performance/ and the figures in docs/performance.md
 # make bench-go    the benchmarks of single functions
 
 STEP := tools/step
@@ -12,7 +13,7 @@ UNIT = $$(go list ./... | grep -v -e /tools/e2e -e /bench/runner)
 # nginx and haproxy live where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
-.PHONY: run build test check unit e2e test-full fuzz bench bench-quick bench-go clean
+.PHONY: run build test check unit e2e test-full fuzz bench bench-quick performance fill-performance bench-go clean
 
 run: build
 	./sluice demo
@@ -54,6 +55,15 @@ bench:
 bench-quick:
 	@mkdir -p build
 	@go run ./bench -quick -out build/bench-quick.json && go run ./bench report build/bench-quick.json
+
+performance:
+	@mkdir -p docs/performance
+	@go run ./bench -out docs/performance/bench.json
+	@$(MAKE) --no-print-directory fill-performance
+
+# Writes the report and the figures again, from the result that is there.
+fill-performance:
+	@go run ./bench report -out docs/performance -page docs/performance.md docs/performance/bench.json
 
 bench-go:
 	@$(STEP) "benchmarks" go test -run '^$$' -bench . -benchmem $(UNIT)

@@ -178,6 +178,7 @@ func reportCommand(_ context.Context, arguments []string, out, remarks io.Writer
 	f := flag.NewFlagSet("report", flag.ContinueOnError)
 	f.SetOutput(out)
 	directory := f.String("out", "", "`directory` for report.md, report.html and the plots (default: the first file's, named like it)")
+	page := f.String("page", "", "a document of one's own, such as docs/performance.md: `file` whose marked parts are filled from the result")
 	f.Usage = func() {
 		io.WriteString(out, "Usage: bench report [flags] FILE...\n\nMakes Markdown, SVG plots and one self-contained HTML page of result files.\n\nFlags:\n")
 		f.PrintDefaults()
@@ -206,10 +207,29 @@ func reportCommand(_ context.Context, arguments []string, out, remarks io.Writer
 		}
 	}
 	written, err := report.Write(*directory, files)
+	if err == nil && *page != "" {
+		err = fillPage(*page, files)
+		written = append(written, *page)
+	}
 	for _, path := range written {
 		fmt.Fprintln(out, path)
 	}
 	return err
+}
+
+func fillPage(path string, files []report.Named) error {
+	if len(files) != 1 {
+		return usageError{errors.New("a page is filled from one result")}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	filled, err := report.FillPage(string(text), &files[0])
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return os.WriteFile(path, []byte(filled), 0o644)
 }
 
 func diffCommand(_ context.Context, arguments []string, out, remarks io.Writer) error {

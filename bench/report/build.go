@@ -61,6 +61,7 @@ func (p *part) write(name string) error {
 	p.heading(2, fmt.Sprintf("%s, %s", filepath.Base(name), p.file.Started.Format("2006-01-02 15:04 UTC")))
 	p.conditions()
 	p.overview()
+	p.ahead()
 	for i := range p.file.Scenarios {
 		if err := p.scenario(&p.file.Scenarios[i]); err != nil {
 			return err
@@ -138,22 +139,10 @@ func (p *part) overview() {
 
 // verdict says if sluice met a scenario's target.
 func (p *part) verdict(s *result.Scenario) string {
-	if s.Target == 0 || !slices.ContainsFunc(p.file.Subjects, func(x result.Subject) bool { return x.Name == "sluice" }) {
+	if s.Target == 0 || !slices.ContainsFunc(p.file.Subjects, func(x result.Subject) bool { return x.Name == own }) {
 		return ""
 	}
-	r := s.Ratio("sluice", p.reference, s.Main[0])
-	said := "no"
-	switch {
-	case !r.Certain():
-		said = "not said"
-	case r.High <= s.Target:
-		said = "yes"
-	case r.Value <= s.Target:
-		said = "yes, but the interval reaches over it"
-	case r.Low <= s.Target:
-		said = "no, but the interval reaches it"
-	}
-	return fmt.Sprintf("≤ %.2f: %s", s.Target, said)
+	return fmt.Sprintf("≤ %.2f: %s", s.Target, met(s.Ratio(own, p.reference, s.Main[0]), s.Target))
 }
 
 // balancers are the subjects but for the reference and for none.
@@ -176,6 +165,7 @@ func (p *part) scenario(s *result.Scenario) error {
 	if len(s.Runs) > 0 {
 		p.table(p.values(s))
 	}
+	p.inside(s)
 	var notes []string
 	for _, x := range s.Missing {
 		notes = append(notes, x.Name+": "+x.Reason)
@@ -198,7 +188,7 @@ func (p *part) values(s *result.Scenario) *table {
 	for _, name := range metrics {
 		t.Head = append(t.Head, title(result.MetricOf(name), s.Unit))
 	}
-	own := result.MetricOf(s.Main[0])
+	first := result.MetricOf(s.Main[0])
 	t.Head = append(t.Head, "system calls", "runs that count", "ratio to "+p.reference)
 	for _, x := range p.file.Subjects {
 		runs, marked, limited := s.Count(x.Name)
@@ -223,7 +213,7 @@ func (p *part) values(s *result.Scenario) *table {
 			calls = digits(n)
 		}
 		if x.Name != p.reference {
-			compared = ratio(s.Ratio(x.Name, p.reference, own.Name))
+			compared = ratio(s.Ratio(x.Name, p.reference, first.Name))
 		}
 		t.Rows = append(t.Rows, append(row, calls, counted(runs, marked, limited), compared))
 	}

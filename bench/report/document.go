@@ -114,14 +114,21 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"prose": prose,
 }).Parse(page))
 
-// prose is a paragraph with `code` in it.
+// prose is a paragraph with `code` and **strong words** in it. Of the latter, code is a part.
 func prose(text string) template.HTML {
 	var b strings.Builder
+	strong := false
 	for i, part := range strings.Split(text, "`") {
 		if i%2 == 1 {
 			fmt.Fprintf(&b, "<code>%s</code>", template.HTMLEscapeString(part))
-		} else {
-			b.WriteString(template.HTMLEscapeString(part))
+			continue
+		}
+		for j, words := range strings.Split(part, "**") {
+			if j > 0 {
+				b.WriteString(map[bool]string{false: "<strong>", true: "</strong>"}[strong])
+				strong = !strong
+			}
+			b.WriteString(template.HTMLEscapeString(words))
 		}
 	}
 	return template.HTML(b.String())
