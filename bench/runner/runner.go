@@ -22,6 +22,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"syscall"
@@ -69,11 +70,15 @@ func Run(ctx context.Context, o Options) (*result.File, error) {
 	r := &runner{Options: o, networks: map[bool]*network{}, capacity: map[string]float64{}}
 	r.cores = share(o.Scenarios, runtime.NumCPU())
 	r.file = &result.File{
-		Version: result.Version, Started: time.Now().UTC(), Command: os.Args, Machine: describe(ctx), Rounds: o.Rounds, Length: o.Length, Warmup: o.Warmup,
+		Version: result.Version, Started: time.Now().UTC(), Command: append([]string{"bench"}, os.Args[1:]...), Machine: describe(ctx), Rounds: o.Rounds, Length: o.Length, Warmup: o.Warmup,
 		Tolerate: o.Tolerate, Cores: r.cores,
 	}
 	for _, s := range o.Subjects {
-		r.file.Subjects = append(r.file.Subjects, result.Subject{Name: s.Name, Kind: s.Kind, Path: s.Path, Version: s.Version})
+		path := s.Path
+		if filepath.Dir(path) == o.Directory { // built for this run, and gone with it
+			path = ""
+		}
+		r.file.Subjects = append(r.file.Subjects, result.Subject{Name: s.Name, Kind: s.Kind, Path: path, Version: s.Version})
 	}
 	for _, m := range o.Missing {
 		r.file.Missing = append(r.file.Missing, result.Missing(m))
