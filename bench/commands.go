@@ -66,6 +66,7 @@ func runCommand(ctx context.Context, arguments []string, out, remarks io.Writer)
 	tolerate := f.Float64("tolerate", 0.05, "share of a run that a subject may have waited for its core, or the hypervisor taken")
 	calls := f.Bool("calls", false, "count system calls by name in a run of its own for each subject, where perf can (default: yes, but not with -quick)")
 	profile := f.Bool("profile", false, "sample where each subject's time goes, likewise (default: yes, but not with -quick)")
+	compare := f.Bool("compare", false, "put the load beside wrk and iperf3, which takes a minute (default: yes, if all scenarios are run)")
 	file := f.String("out", "bench.json", "`file` for the result")
 	if err := f.Parse(arguments); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -94,6 +95,10 @@ func runCommand(ctx context.Context, arguments []string, out, remarks io.Writer)
 	f.Visit(func(x *flag.Flag) { given[x.Name] = true })
 	o := runner.Options{
 		Scenarios: chosen, Rounds: plan.rounds, Tolerate: *tolerate, Calls: *calls || !given["calls"] && !*quick, Profile: *profile || !given["profile"] && !*quick,
+	}
+	o.Compare = *compare || !given["compare"] && !*quick && *names == ""
+	if o.Compare {
+		plan.budget -= runner.CompareTime
 	}
 	return measure(ctx, o, plan, *words, *length, *file, out, remarks)
 }

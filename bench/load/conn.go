@@ -134,6 +134,8 @@ func (l *loop) push(c *conn) {
 		l.hold(c)
 	case c.toSend > 0:
 		l.watch(c, watchWrite)
+	case x.short:
+		l.watch(c, watchRead|unix.EPOLLET)
 	default:
 		l.watch(c, watchRead)
 	}
@@ -143,7 +145,7 @@ func (l *loop) push(c *conn) {
 func (l *loop) pull(c *conn, hangup bool) {
 	for pieces := 0; pieces < 4; pieces++ {
 		received := c.x.response - c.toReceive
-		buffer, flags := l.scratch[:64<<10], uintptr(0)
+		buffer, flags := l.scratch[:shortest], uintptr(0)
 		if received > 0 && c.toReceive > int64(len(buffer)) {
 			buffer, flags = l.scratch, unix.MSG_TRUNC
 		}
@@ -281,6 +283,15 @@ func (l *loop) event(e *unix.EpollEvent) {
 		if e.Events&(unix.EPOLLIN|unix.EPOLLRDHUP) != 0 || broken {
 			if c.state == busy {
 				l.pull(c, e.Events&unix.EPOLLRDHUP != 0)
+			}
+			// A FIN that came with the response of a connection that stays is not told again.
+			if e.Events&unix.EPOLLRDHUP != 0 && c.generation == e.Pad && c.x.short {
+				switch c.state {
+				case busy:
+					l.pull(c, true)
+				case idle:
+					l.fail(c, "dropped")
+				}
 			}
 		}
 	case closing:

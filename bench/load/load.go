@@ -9,6 +9,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/sluice-lb/sluice/bench/places"
 )
 
 // Run makes the load that spec asks for and gives what it measured. It ends early, with what there is, when ctx ends; that is no error.
@@ -30,6 +32,7 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 		}
 		defer loops[i].free() // when none runs any more
 	}
+	defer places.Hold(spec.Threads)()
 	r.start()
 	failed := make(chan error, len(loops))
 	var running sync.WaitGroup

@@ -137,6 +137,15 @@ func TestKinds(t *testing.T) {
 		{"open loop", load.Spec{Kind: load.Request, Connections: 10, Rate: 2000, Warmup: 50 * time.Millisecond}, origin.Request, func(r load.Result) bool {
 			return scheduled(r, 2000) && r.Lateness.Count > 0
 		}},
+		{"open loop in bursts", load.Spec{Kind: load.Request, Connections: 20, Rate: 2000, Burst: 5, Warmup: 50 * time.Millisecond}, origin.Lean, func(r load.Result) bool {
+			return math.Abs(float64(r.Requests)-2000*r.Duration.Seconds()) <= 10 && r.Latency.Count == int64(r.Requests)
+		}},
+		{"request, lean", load.Spec{Kind: load.Request, Connections: 10}, origin.Lean, func(r load.Result) bool {
+			return r.Requests > 10 && r.BytesIn == 64*r.Requests
+		}},
+		{"connect, server closes, lean", load.Spec{Kind: load.ConnectRequestClose, Connections: 10}, origin.Lean, func(r load.Result) bool {
+			return r.Requests > 10 && r.Connections >= r.Requests
+		}},
 		{"open loop of connections", load.Spec{Kind: load.ConnectRequestClose, Connections: 50, Rate: 1000, Warmup: 50 * time.Millisecond}, origin.Request, func(r load.Result) bool {
 			return scheduled(r, 1000)
 		}},

@@ -30,7 +30,7 @@ type loop struct {
 	retries           ring[retry]
 	nextScan          int64
 
-	// Open loop: requests next, next+1, ... of this loop are not sent yet, number n is due at start + n×step. idle are the connections that
+	// Open loop: requests next, next+1, ... of this loop are not sent yet, number n is due at start + n×step (of a burst: when its first is). idle are the connections that
 	// could take one. blocked: the schedule has waited for a connection and has not caught up since. flying are under way.
 	scheduled   bool
 	start       int64
@@ -251,7 +251,10 @@ func (l *loop) giveUp(now int64) {
 	}
 }
 
-func (l *loop) due(n int64) int64 { return l.start + int64(float64(n)*l.step) }
+// due is when request n is to be sent. It does not become less as n grows.
+func (l *loop) due(n int64) int64 {
+	return l.start + int64(float64(n-n%int64(l.r.spec.Burst))*l.step)
+}
 
 // pump sends what is due on connections that are idle.
 func (l *loop) pump(now int64) {

@@ -53,12 +53,16 @@ type exchange struct {
 	skip int
 	// counted: each is a request with a latency. quiet: its response is not read.
 	counted, quiet, stream bool
+	// short: a response is taken by one recv, so that epoll need not tell twice of what has come (edge-triggered).
+	short bool
 }
 
 const (
 	endless = int64(1) << 62
 	// piece is the most that one system call sends, in bytes.
 	piece = 256 << 10
+	// shortest is the size of a recv, in bytes: one that gives less has taken all that is there.
+	shortest = 64 << 10
 )
 
 func length(n uint32) int64 {
@@ -123,6 +127,7 @@ func newRun(ctx context.Context, spec Spec) (*run, error) {
 	default:
 		r.small = framed(uint32(spec.RequestBytes), uint32(spec.ResponseBytes), closing)
 	}
+	r.small.short = r.small.response < shortest
 	if spec.Bulk != "" {
 		r.bulk = bulkExchange(spec.Bulk, spec.BulkBytes)
 		r.bulk.counted = r.bulk.counted && spec.Kind != Mixed

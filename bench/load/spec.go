@@ -75,6 +75,10 @@ type Spec struct {
 	// loop. With Idle and SlowReaders it is openings per second, 0 for as fast as they go. Not with the bulk kinds.
 	Rate float64
 
+	// Burst has the schedule's requests due so many at a time, each time after the steps of all of them: the rate stays. Independent clients do come
+	// in bunches, and the generator wakes up once for each bunch. 0: 1. Only with Rate.
+	Burst int
+
 	// Sources are local addresses that connections are made from in turn. None: the kernel's choice. One address has 28,000
 	// ports to one target unless ip_local_port_range says otherwise.
 	Sources []netip.Addr
@@ -135,6 +139,7 @@ func (s *Spec) open() bool { return s.Rate > 0 && !s.holds() }
 func (s Spec) withDefaults() (Spec, error) {
 	s.Connections = max(s.Connections, 1)
 	s.Threads = min(max(s.Threads, 1), s.Connections)
+	setDefault(&s.Burst, 1)
 	setDefault(&s.RequestBytes, 64)
 	setDefault(&s.ResponseBytes, 64)
 	setDefault(&s.Close, CloseServer)
@@ -188,6 +193,8 @@ func (s *Spec) check() error {
 		return errors.New("load: no duration")
 	case s.Rate < 0, s.Rate > 1e7:
 		return fmt.Errorf("load: a rate of %g per second", s.Rate)
+	case s.Burst < 1:
+		return fmt.Errorf("load: bursts of %d requests", s.Burst)
 	case s.RequestBytes < frame.Header, s.RequestBytes > frame.Longest:
 		return fmt.Errorf("load: a request has %d to %d bytes, not %d", frame.Header, frame.Longest, s.RequestBytes)
 	case s.ResponseBytes < 1, s.ResponseBytes > frame.Longest:

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls of the hot path do not tell Go's scheduler that they are made (RawSyscall): none of them waits, and telling
-// costs as much as a short call itself.
+// The calls of the hot path do not tell Go's scheduler that they are made (RawSyscall): telling costs as much as a short call itself.
+// That goes for the wait for events, too: package places says why. A garbage collection interrupts it by signal.
 
 // send gives the bytes that the kernel has taken, or the errno.
 func send(fd int32, b []byte) (int, unix.Errno) {
@@ -51,11 +51,14 @@ func (p *epoll) control(operation int, fd int32, events uint32, index, generatio
 }
 
 // wait waits for at most longest, and not at all if that is not above 0. An interrupted wait is an empty one.
+// It is not inlined: a call is where Go stops a goroutine that makes raw system calls.
+//
+//go:noinline
 func (p *epoll) wait(longest time.Duration) ([]unix.EpollEvent, error) {
 	longest = max(longest, 0)
 	if !p.coarse {
 		p.timeout = unix.NsecToTimespec(int64(longest))
-		n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), uintptr(unsafe.Pointer(&p.timeout)), 0, 0)
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), uintptr(unsafe.Pointer(&p.timeout)), 0, 0)
 		switch errno {
 		case 0:
 			return p.events[:n], nil

@@ -24,6 +24,7 @@ type server struct {
 	connections, requests, bytesIn, bytesOut, errors atomic.Uint64
 	serving, mostAtOnce                              atomic.Int64
 	byAddress                                        []atomic.Uint64
+	overLimit                                        uint64 // Lean's; valid when it has stopped
 
 	// streams are the plain connections, closed when the origin ends. Under mutex; nil when it has ended.
 	mutex   sync.Mutex
@@ -44,9 +45,12 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 		return Result{}, err
 	}
 	var stop func()
-	if spec.Kind == Request {
+	switch spec.Kind {
+	case Request:
 		stop, err = s.serveNetpoll(listeners)
-	} else {
+	case Lean:
+		stop, err = s.serveLean(listeners)
+	default:
 		stop = s.servePlain(listeners)
 	}
 	if err != nil {
@@ -61,7 +65,7 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 	s.running.Wait()
 	result := Result{
 		Connections: s.connections.Load(), Requests: s.requests.Load(), BytesIn: s.bytesIn.Load(), BytesOut: s.bytesOut.Load(),
-		Errors: s.errors.Load(), MostAtOnce: s.mostAtOnce.Load(), Duration: time.Since(s.started),
+		Errors: s.errors.Load(), MostAtOnce: s.mostAtOnce.Load(), OverLimit: s.overLimit, Duration: time.Since(s.started),
 	}
 	for i := range s.byAddress {
 		result.ByAddress = append(result.ByAddress, s.byAddress[i].Load())

@@ -75,7 +75,13 @@ func request(size, response uint32, closing bool) []byte {
 
 // TestRequest sends requests in pieces, several at once, and one that ends the connection.
 func TestRequest(t *testing.T) {
-	addresses, stop := start(t, Spec{Kind: Request, Listen: []netip.AddrPort{anyPort, anyPort}})
+	for _, kind := range []Kind{Request, Lean} {
+		t.Run(string(kind), func(t *testing.T) { testRequest(t, kind) })
+	}
+}
+
+func testRequest(t *testing.T, kind Kind) {
+	addresses, stop := start(t, Spec{Kind: kind, Listen: []netip.AddrPort{anyPort, anyPort}})
 	connection := dial(t, addresses[1])
 	answers := func(lengths ...uint32) {
 		t.Helper()
@@ -102,7 +108,8 @@ func TestRequest(t *testing.T) {
 		send(whole[cut:])
 		answers(5000)
 	}
-	send(bytes.Join([][]byte{request(8, 1, false), request(9, 0, false), request(1<<20, 64, false), request(8, 3<<20, false)}, nil))
+	several := [][]byte{request(8, 1, false), request(9, 0, false), request(1<<20, 64, false), request(8, 3<<20, false)}
+	send(bytes.Join(several, nil))
 	answers(1, 64, 3<<20)
 	send(request(8, 40, true))
 	answers(40)
@@ -120,7 +127,11 @@ func TestRequest(t *testing.T) {
 	if result.Requests != 8 || result.Connections != 2 || result.Errors != 1 || result.ByAddress[0] != 0 || result.ByAddress[1] != 8 {
 		t.Errorf("%+v", result)
 	}
-	if result.BytesIn != 3*100+8+9+1<<20+8+8 || result.BytesOut != 3*5000+1+64+3<<20+40 {
+	in := uint64(3*100 + 8 + 9 + 1<<20 + 8 + 8)
+	if kind == Lean { // counts what was wrong, too
+		in += 8
+	}
+	if result.BytesIn != in || result.BytesOut != 3*5000+1+64+3<<20+40 {
 		t.Errorf("%d bytes in, %d out", result.BytesIn, result.BytesOut)
 	}
 }
@@ -209,6 +220,26 @@ func TestEndless(t *testing.T) {
 	}
 }
 
+// TestLeanRefuses sends what Lean does not do: it closes the connection and counts.
+func TestLeanRefuses(t *testing.T) {
+	addresses, stop := start(t, Spec{Kind: Lean})
+	for _, send := range [][]byte{
+		endless(frame.Endless, 8, 100), endless(8, frame.Endless, 8),
+		append(request(8, 8<<20, false), request(8, 8, false)...), // the second before the first one's response has gone
+	} {
+		connection := dial(t, addresses[0])
+		if _, err := connection.Write(send); err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := io.Copy(io.Discard, connection); n >= 8<<20 {
+			t.Errorf("answered %x with %d bytes", send[:8], n)
+		}
+	}
+	if result := stop(); result.Errors != 3 {
+		t.Errorf("%+v", result)
+	}
+}
+
 func endless(request, response uint32, size int) []byte {
 	b := make([]byte, size)
 	frame.Put(b, request, response, false)
@@ -247,7 +278,7 @@ func TestAcceptClose(t *testing.T) {
 
 // TestEndsWithOpenConnections ends every kind while connections are open, in the middle of what they do.
 func TestEndsWithOpenConnections(t *testing.T) {
-	for _, kind := range []Kind{Request, Echo, Sink, Source} {
+	for _, kind := range []Kind{Request, Lean, Echo, Sink, Source} {
 		addresses, stop := start(t, Spec{Kind: kind})
 		for _, send := range [][]byte{nil, request(8, 8, false), endless(frame.Endless, frame.Endless, 100), request(100, 8, false)[:50]} {
 			if _, err := dial(t, addresses[0]).Write(send); err != nil {

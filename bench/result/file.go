@@ -30,6 +30,7 @@ type File struct {
 	Subjects    []Subject     `json:"subjects"`
 	Missing     []Missing     `json:"missing,omitempty"`
 	Scenarios   []Scenario    `json:"scenarios"`
+	Comparisons []Comparison  `json:"comparisons,omitempty"` // of the generator with others' generators
 }
 
 // Machine is where it was measured.
@@ -58,6 +59,26 @@ type Subject struct {
 	Kind    string `json:"kind"`
 	Path    string `json:"path,omitempty"`
 	Version string `json:"version,omitempty"`
+}
+
+// Comparison is one metric of the generator beside another's, in turn, without a balancer.
+type Comparison struct {
+	Other  string    `json:"other"` // whose: wrk, iperf3
+	What   string    `json:"what"`
+	Metric string    `json:"metric"`
+	Unit   string    `json:"unit"`
+	Theirs []float64 `json:"theirs"` // round by round
+	Ours   []float64 `json:"ours"`
+}
+
+// Ratios are those of the rounds, ours / theirs.
+func (c *Comparison) Ratios() (ratios []float64) {
+	for i := range min(len(c.Ours), len(c.Theirs)) {
+		if c.Theirs[i] > 0 {
+			ratios = append(ratios, c.Ours[i]/c.Theirs[i])
+		}
+	}
+	return ratios
 }
 
 // Missing is a subject or scenario that was left out.
@@ -94,7 +115,7 @@ type Run struct {
 	Values  map[string]float64 `json:"values"`          // by metric; one that could not be had is not there
 	Marks   []string           `json:"marks,omitempty"` // why it is in no median and no ratio
 	// Limited: load or origins were at their limit, and the balancer was not (open loop: whether it was or not). The rate and the
-	// latency are those of the generator then.
+	// latency are those of the generator then, and the run is in no ratio.
 	Limited bool `json:"limited,omitempty"`
 	// Timeline counts units per tenth of a second, where moments differ.
 	Timeline []uint32 `json:"timeline,omitempty"`

@@ -8,8 +8,8 @@ type Metric struct {
 	PerOne bool // divided by the scenario's unit
 	// HigherIsBetter: a ratio above 1 is an advantage.
 	HigherIsBetter bool
-	// OfGenerator: it says nothing about the balancer if the generator was at its limit, and does not count then. What a unit of
-	// work costs does count: it is the cost at the rate that the generator reached.
+	// OfGenerator: it says nothing about the balancer if the generator was at its limit, and is not even shown then. What a unit of
+	// work costs is shown: it is the cost at the rate that the generator reached.
 	OfGenerator bool
 }
 
@@ -48,11 +48,13 @@ var Metrics = []Metric{
 	{Name: "pss", Title: "proportional memory", Kind: Bytes},
 	{Name: "switches", Title: "context switches", Kind: Number, PerOne: true},
 	{Name: "calls", Title: "system calls", Kind: Number, PerOne: true},
+	{Name: "load_cpu", Title: "CPU of the load", Kind: Nanoseconds, PerOne: true},
+	{Name: "origin_cpu", Title: "CPU of the origin", Kind: Nanoseconds, PerOne: true},
 	{Name: "offered", Title: "rate offered", Kind: PerSecond},
 	{Name: "errors", Title: "errors", Kind: Number},
 	{Name: "subject_busy", Title: "the balancer was busy", Kind: Share},
 	{Name: "load_busy", Title: "cores of load and origin busy", Kind: Share},
-	{Name: "waited", Title: "the balancer waited for its core", Kind: Share},
+	{Name: "waited", Title: "the balancer waited while others had its core", Kind: Share},
 	{Name: "stolen", Title: "taken by the hypervisor", Kind: Share},
 }
 

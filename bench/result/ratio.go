@@ -16,9 +16,15 @@ func (s *Scenario) Values(subject, metric string) []float64 {
 	return values
 }
 
-// Counts tells if a metric of the run is to be used.
+// Counts tells if a metric of the run is to be shown. What a unit cost is, of a limited run too; its rate and its latency are not.
 func (r *Run) Counts(metric string) bool {
 	return r.Round >= 0 && len(r.Marks) == 0 && !(r.Limited && MetricOf(metric).OfGenerator)
+}
+
+// Compares tells if the run may be one side of a ratio. A limited one may not, whatever it cost: a balancer that had time left
+// takes its work in smaller batches than one at its limit, so that the two were not at the same work.
+func (r *Run) Compares() bool {
+	return r.Round >= 0 && len(r.Marks) == 0 && !r.Limited
 }
 
 // Ratio is a comparison.
@@ -26,7 +32,7 @@ type Ratio struct {
 	Value     float64 // the median of the pairs; NaN if there is no pair
 	Low, High float64 // its 95 % interval
 	Pairs     int
-	Left      int // pairs that were left out because one of their runs is marked
+	Left      int // pairs that were left out because one of their runs is marked or limited
 }
 
 // Certain tells if the interval has enough pairs behind it.
@@ -56,7 +62,7 @@ func (s *Scenario) Ratio(a, b, metric string) Ratio {
 				order = append(order, r.Round)
 			}
 			p.values[i], p.there[i] = r.Values[metric]
-			p.marked = p.marked || !r.Counts(metric)
+			p.marked = p.marked || !r.Compares()
 		}
 	}
 	out := Ratio{Value: math.NaN(), Low: math.NaN(), High: math.NaN()}
@@ -125,20 +131,19 @@ func compare(scenario, subject, metric string, old, new []float64) Change {
 	return c
 }
 
-// relative gives a subject's values, divided by the reference's of the same round if there is one.
+// relative gives a subject's values of the runs that compare, divided by the reference's of the same round if there is one.
 func (s *Scenario) relative(subject, reference, metric string) []float64 {
-	if reference == "" {
-		return s.Values(subject, metric)
-	}
 	of := map[int]float64{}
 	for _, r := range s.Runs {
-		if r.Subject == reference && r.Counts(metric) && r.Values[metric] > 0 {
+		if reference == "" {
+			of[r.Round] = 1
+		} else if r.Subject == reference && r.Compares() && r.Values[metric] > 0 {
 			of[r.Round] = r.Values[metric]
 		}
 	}
 	var values []float64
 	for _, r := range s.Runs {
-		if v, there := r.Values[metric]; there && r.Subject == subject && r.Counts(metric) && of[r.Round] > 0 {
+		if v, there := r.Values[metric]; there && r.Subject == subject && r.Compares() && of[r.Round] > 0 {
 			values = append(values, v/of[r.Round])
 		}
 	}

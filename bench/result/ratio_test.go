@@ -44,14 +44,28 @@ func TestMarkedRunsTakeTheirPartnersWithThem(t *testing.T) {
 	}
 }
 
-func TestLimitedRunsCountForCostAlone(t *testing.T) {
+func TestLimitedRunsAreInNoRatio(t *testing.T) {
 	s := runs([]float64{1, 3}, []float64{2, 2})
-	s.Runs[2].Limited = true
-	if r := s.Ratio("a", "b", "rate"); r.Pairs != 1 || r.Left != 1 || r.Value != 2 {
-		t.Errorf("rate: %+v", r)
+	s.Runs[2].Limited = true // a's second
+	for metric, value := range map[string]float64{"rate": 2, "cpu": 0.5} {
+		if r := s.Ratio("a", "b", metric); r.Pairs != 1 || r.Left != 1 || r.Value != value {
+			t.Errorf("%s: %+v", metric, r)
+		}
+		if r := s.Ratio("b", "a", metric); r.Pairs != 1 || r.Left != 1 || r.Value != 1/value {
+			t.Errorf("%s, turned: %+v", metric, r)
+		}
+		for _, reference := range []string{"", "b"} {
+			if v := s.relative("a", reference, metric); len(v) != 1 {
+				t.Errorf("%s, in a diff against %q: %v", metric, reference, v)
+			}
+		}
 	}
-	if r := s.Ratio("a", "b", "cpu"); r.Pairs != 2 || r.Value != 1 {
-		t.Errorf("cpu: %+v", r)
+	// What it cost is shown.
+	if v := s.Values("a", "cpu"); !reflect.DeepEqual(v, []float64{1, 3}) {
+		t.Errorf("cpu: %v", v)
+	}
+	if v := s.Values("a", "rate"); !reflect.DeepEqual(v, []float64{1}) {
+		t.Errorf("rate: %v", v)
 	}
 }
 

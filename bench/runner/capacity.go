@@ -6,12 +6,18 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
+	"github.com/sluice-lb/sluice/bench/measure"
 	"github.com/sluice-lb/sluice/bench/scenario"
 	"github.com/sluice-lb/sluice/bench/subject"
 )
 
 // capacities finds the rate that each subject's share is taken of, in p.rates. It gives false if nobody sets it.
+//
+// A subject's capacity is what its cores would do if they did nothing else: its loops, divided by the CPU that a unit costs it under
+// the load in closed loop. The rate of that loop is not taken, as it may be the generator's limit, not the subject's. Where the
+// lowest capacity counts, the generator's counts too, so that the share of it is one that can be offered.
 func (r *runner) capacities(ctx context.Context, p *place, able []*subject.Subject) (found bool, err error) {
 	p.rates = map[string]float64{}
 	all := 0.0
@@ -25,9 +31,12 @@ func (r *runner) capacities(ctx context.Context, p *place, able []*subject.Subje
 		if err != nil {
 			return found, fmt.Errorf("%s: capacity: %w", s.Name, err)
 		}
-		p.rates[s.Name] = rate
-		if all == 0 || rate < all {
-			all = rate
+		p.rates[s.Name] = rate.subject
+		if all == 0 || rate.subject < all {
+			all = rate.subject
+		}
+		if p.Of == scenario.Lowest {
+			all = min(all, rate.generator)
 		}
 	}
 	if p.Of != "" {
@@ -38,24 +47,41 @@ func (r *runner) capacities(ctx context.Context, p *place, able []*subject.Subje
 	return found, nil
 }
 
-// capacityOf measures what a subject can do under the load in closed loop, once per load.
-func (r *runner) capacityOf(ctx context.Context, p *place, s *subject.Subject) (float64, error) {
+// capacity is units per second.
+type capacity struct{ subject, generator float64 }
+
+// capacityOf measures what a subject can do under the load in closed loop, and what load and origin can, once per load.
+func (r *runner) capacityOf(ctx context.Context, p *place, s *subject.Subject) (capacity, error) {
 	text, err := json.Marshal(p.spec)
 	if err != nil {
-		return 0, err
+		return capacity{}, err
 	}
 	key := fmt.Sprintf("%s %s %d %s", s.Name, p.network.name, loops(p.Scenario), text)
-	if rate := r.capacity[key]; rate > 0 {
+	if rate, known := r.capacity[key]; known {
 		return rate, nil
 	}
 	look, err := r.run(ctx, p, s, 0, nil)
 	if err != nil {
-		return 0, err
+		return capacity{}, err
 	}
-	rate := float64(look.load.Requests) / look.load.Duration.Seconds()
-	if rate == 0 {
-		return 0, fmt.Errorf("no request was answered: %v", look.load.Errors)
+	if look.load.Requests == 0 {
+		return capacity{}, fmt.Errorf("no request was answered: %v", look.load.Errors)
 	}
+	span := measure.Between(look.before.machine, look.after.machine)
+	units := float64(look.load.Requests) * span.Length.Seconds() / look.load.Duration.Seconds()
+	rate := full(units, span.Length, look.after.subject.Minus(look.before.subject).Ran, span.BusyShare(r.cores.Load...), loops(p.Scenario))
 	r.capacity[key] = rate
 	return rate, nil
+}
+
+// full takes a rate to the limit of those who made it: the subject, which ran for so long on its cores, and the generator, whose
+// cores were busy for a share of the time. Neither is taken to more than twice what was seen. Without a subject (ran is 0) there is one limit.
+func full(units float64, length, ran time.Duration, busy float64, loops int) capacity {
+	rate := units / length.Seconds()
+	c := capacity{generator: rate / max(0.5, min(1, busy))}
+	c.subject = c.generator
+	if ran > 0 {
+		c.subject = rate / max(0.5, min(1, ran.Seconds()/length.Seconds()/float64(loops)))
+	}
+	return c
 }

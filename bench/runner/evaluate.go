@@ -37,12 +37,16 @@ func (r *runner) evaluate(p *place, s *subject.Subject, look *seen) *result.Run 
 	v["errors"] = float64(sum(l.Errors))
 	if !s.Direct() {
 		v["subject_busy"] = span.BusyShare(cores...)
-		v["waited"] = used.Waited.Seconds() / span.Length.Seconds()
+		v["waited"] = disturbed(used.Waited, span.Busy(cores...), used.Ran, look.after.softirq.Minus(look.before.softirq).Ran, span.Length)
 	}
 	if p.Memory {
 		r.memory(p, s, look, run)
 	} else if run.Units > 0 {
 		rates(v, run, span, used, !s.Direct())
+		v["load_cpu"] = (l.User + l.System) * 1e9 / run.Units
+		if p.RestartAfter == 0 {
+			v["origin_cpu"] = float64(look.after.origin.Minus(look.before.origin).Ran) / run.Units
+		}
 	}
 	if l.Latency.Count > 0 && !p.Memory {
 		for name, value := range map[string]int64{"p50": l.Latency.P50, "p90": l.Latency.P90, "p99": l.Latency.P99, "p999": l.Latency.P999, "max": l.Latency.Max} {

@@ -17,8 +17,9 @@ import (
 
 // looked is everything that is read at a moment.
 type looked struct {
-	subject measure.Process
-	machine measure.Machine
+	subject, origin measure.Process
+	softirq         measure.Process // the kernel's threads on the subject's cores that do its network's work
+	machine         measure.Machine
 }
 
 // seen is one run as it was.
@@ -142,13 +143,13 @@ func (r *runner) watch(ctx context.Context, p *place, spec load.Spec, pids []int
 			if p.RestartAfter > 0 {
 				restart = r.restartOrigins(ctx, p)
 			}
-			look.before, err = readBoth(pids)
+			look.before, err = r.look(p, pids)
 		case load.EventEnd:
 			ended = true
 			if inside != nil {
 				return inside.End()
 			}
-			if look.after, err = readBoth(pids); err == nil && p.Memory {
+			if look.after, err = r.look(p, pids); err == nil && p.Memory {
 				look.memory[1], err = measure.ReadMemory(pids)
 			}
 		}
@@ -170,9 +171,17 @@ func (r *runner) watch(ctx context.Context, p *place, spec load.Spec, pids []int
 
 var errNoEvent = errors.New("the load did not tell when it measured")
 
-func readBoth(pids []int) (l looked, err error) {
+func (r *runner) look(p *place, pids []int) (l looked, err error) {
 	if l.subject, err = measure.ReadProcesses(pids); err != nil {
 		return l, err
+	}
+	if l.softirq, err = measure.ReadProcesses(softirqThreads(r.cores.Subjects[loops(p.Scenario)])); err != nil {
+		return l, err
+	}
+	if p.RestartAfter == 0 { // else it is another process at the end
+		if l.origin, err = measure.ReadProcesses([]int{p.origins.PID()}); err != nil {
+			return l, err
+		}
 	}
 	l.machine, err = measure.ReadMachine()
 	return l, err

@@ -46,6 +46,7 @@ type Options struct {
 	Tolerate  float64 // see result.File
 	Calls     bool    // count system calls, and
 	Profile   bool    // sample the subjects, where that is possible, in the scenarios that are detailed
+	Compare   bool    // put the load beside wrk and iperf3, too
 	Directory string  // for files; made and removed by the caller
 
 	// Step is told before each run: how many of them are done, how many there are, and what comes. May be nil.
@@ -60,14 +61,14 @@ type runner struct {
 	self  string // this program
 	cores result.Cores
 
-	networks map[bool]*network  // by whether it is veth
-	capacity map[string]float64 // by subject and load
+	networks map[bool]*network   // by whether it is veth
+	capacity map[string]capacity // by subject and load
 	done     int
 }
 
 // Run measures. When ctx ends it gives what there is, and no error. It leaves no process and no namespace behind.
 func Run(ctx context.Context, o Options) (*result.File, error) {
-	r := &runner{Options: o, networks: map[bool]*network{}, capacity: map[string]float64{}}
+	r := &runner{Options: o, networks: map[bool]*network{}, capacity: map[string]capacity{}}
 	r.cores = share(o.Scenarios, runtime.NumCPU())
 	r.file = &result.File{
 		Version: result.Version, Started: time.Now().UTC(), Command: append([]string{"bench"}, os.Args[1:]...), Machine: describe(ctx), Rounds: o.Rounds, Length: o.Length, Warmup: o.Warmup,
@@ -93,7 +94,12 @@ func Run(ctx context.Context, o Options) (*result.File, error) {
 		}
 	}()
 	r.instruments(ctx)
-	err = r.all(ctx)
+	if o.Compare {
+		err = r.compare(ctx)
+	}
+	if err == nil {
+		err = r.all(ctx)
+	}
 	r.file.Ended = time.Now().UTC()
 	if ctx.Err() != nil {
 		r.file.Interrupted, err = true, nil

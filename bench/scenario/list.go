@@ -20,42 +20,49 @@ var (
 )
 
 var small = []Scenario{
-	keepAlive(1, 0, false),
-	keepAlive(10, 0.88, true),
-	keepAlive(200, 0.80, true),
-	keepAlive(1000, 0, false),
-	paced(keepAlive(200, 0, true)),
+	keepAlive(1),
+	keepAlive(10),
+	paced(keepAlive(10), 0.88),
+	keepAlive(200),
+	paced(keepAlive(200), 0.80),
+	keepAlive(1000),
 	{
 		Name: "http-200", Title: "HTTP keep-alive request, 200 connections", Why: "The same with a real server: nginx answers with six bytes from memory.",
 		Load: load.Spec{Kind: load.Request, Connections: 200, Protocol: load.HTTP}, Web: true, Unit: Request, Main: cost, Rounds: 5,
 	},
 	func() Scenario {
-		s := keepAlive(200, 0, false)
+		s := keepAlive(200)
 		s.Name, s.Title = "keepalive-200-loops-2", "keep-alive request, 200 connections, two loops"
 		s.Why, s.Loops = "Do two loops do twice the work? On two cores the load has none for itself then: compare subjects, not rates.", 2
 		return s
 	}(),
 	func() Scenario {
-		s := keepAlive(200, 0, false)
+		s := keepAlive(200)
 		s.Name, s.Title, s.Veth = "keepalive-200-veth", "keep-alive request, 200 connections, over veth", true
 		s.Why = "The same between network namespaces, where packets pass a device and its queue as they do on a network."
 		return s
 	}(),
 }
 
-func keepAlive(connections int, target float64, quick bool) Scenario {
+func keepAlive(connections int) Scenario {
 	return Scenario{
 		Name: fmt.Sprintf("keepalive-%d", connections), Title: fmt.Sprintf("keep-alive request, %s", count(connections, "connection")),
 		Why:  "What a small request and its response cost, 64 bytes each, when connections stay.",
-		Load: load.Spec{Kind: load.Request, Connections: connections}, Unit: Request, Main: cost, Target: target, Quick: quick,
+		Load: load.Spec{Kind: load.Request, Connections: connections}, Origin: origin.Lean, Unit: Request, Main: cost,
 	}
 }
 
-// paced is a scenario at a rate that every balancer can take, the same for all. None is at its limit then, nor is the generator, but
-// each wakes up more often for less work than under full load.
-func paced(s Scenario) Scenario {
-	s.Name, s.Title = s.Name+"-paced", s.Title+", at the same rate for all"
-	s.Why = "The cost at equal work: 60 % of what the slowest balancer can do."
+// burst is how many requests come at a time where they come at a rate. One after the other at equal steps they would wake load, balancer
+// and origin for each, which on few cores costs more than the requests, and is no more like what clients do.
+const burst = 16
+
+// paced is a scenario at a rate that every balancer can take, the same for all. It has the targets: in a closed loop a balancer that
+// costs less than load and origin together is limited by them, and in no ratio. The work of all is the same: requests come in
+// bunches, and each balancer has time for them before the next comes.
+func paced(s Scenario, target float64) Scenario {
+	s.Name, s.Title, s.Target, s.Quick = s.Name+"-paced", s.Title+", at the same rate for all", target, true
+	s.Why = "The cost at equal work: 60 % of what the slowest balancer can do, in bursts."
+	s.Load.Burst = min(burst, s.Load.Connections)
 	s.Capacity, s.Of, s.Main = 0.6, Lowest, []string{"cpu", "machine", "p99"}
 	return s
 }
@@ -63,7 +70,7 @@ func paced(s Scenario) Scenario {
 var ends = []Scenario{
 	{
 		Name: "close", Title: "connect, request, close, 100 at once", Why: "What a connection costs that carries one request.",
-		Load: load.Spec{Kind: load.ConnectRequestClose, Connections: 100}, Unit: Connection, Main: cost, Target: 0.90, Quick: true,
+		Load: load.Spec{Kind: load.ConnectRequestClose, Connections: 100}, Origin: origin.Lean, Unit: Connection, Main: cost,
 	},
 	{
 		Name: "http-close", Title: "HTTP connect, request, close, 100 at once", Why: "The same with a real server.",
@@ -71,15 +78,15 @@ var ends = []Scenario{
 	},
 	paced(Scenario{
 		Name: "close", Title: "connect, request, close",
-		Load: load.Spec{Kind: load.ConnectRequestClose, Connections: 100}, Unit: Connection,
-	}),
+		Load: load.Spec{Kind: load.ConnectRequestClose, Connections: 100}, Origin: origin.Lean, Unit: Connection,
+	}, 0.90),
 	{
 		Name: "connect", Title: "connect, close, 100 at once", Why: "A connection that carries nothing: the server closes at once.",
 		Load: load.Spec{Kind: load.ConnectClose, Connections: 100}, Origin: origin.AcceptClose, Unit: Connection, Main: cost,
 	},
 	{
 		Name: "close-veth", Title: "connect, request, close, 100 at once, over veth", Why: "As above, between network namespaces.",
-		Load: load.Spec{Kind: load.ConnectRequestClose, Connections: 100}, Unit: Connection, Main: cost, Veth: true,
+		Load: load.Spec{Kind: load.ConnectRequestClose, Connections: 100}, Origin: origin.Lean, Unit: Connection, Main: cost, Veth: true,
 	},
 }
 
@@ -122,7 +129,7 @@ func atCapacity(name string, share float64, of, why string) Scenario {
 	}
 	return Scenario{
 		Name: name, Title: fmt.Sprintf("latency at %.0f %% of %s capacity", 100*share, whose), Why: why,
-		Load: load.Spec{Kind: load.Request, Connections: 200}, Unit: Request, Main: delay, Capacity: share, Of: of,
+		Load: load.Spec{Kind: load.Request, Connections: 200, Burst: burst}, Origin: origin.Lean, Unit: Request, Main: delay, Capacity: share, Of: of,
 	}
 }
 
@@ -142,14 +149,14 @@ var memory = []Scenario{
 var rest = func() (list []Scenario) {
 	list = append(list, Scenario{
 		Name: "queue", Title: "maxconn 1, 50 clients in the queue", Why: "How long does it take to give a freed slot to the next in the queue?",
-		Load: load.Spec{Kind: load.ConnectRequestClose, Connections: 50}, Unit: Connection, ServerMaxConn: 1,
+		Load: load.Spec{Kind: load.ConnectRequestClose, Connections: 50}, Origin: origin.Lean, Unit: Connection, ServerMaxConn: 1,
 		Main: []string{"time", "cpu", "p99"}, Target: 0.80, Quick: true,
 	})
 	for _, servers := range []int{10, 100, 1000} {
 		list = append(list, Scenario{
 			Name: fmt.Sprintf("servers-%d", servers), Title: fmt.Sprintf("connect, request, close, %d servers", servers),
 			Why:  "Does the choice of a server become dearer when there are many?",
-			Load: load.Spec{Kind: load.ConnectRequestClose, Connections: 100}, Unit: Connection, Servers: servers, Main: cost, Rounds: 5,
+			Load: load.Spec{Kind: load.ConnectRequestClose, Connections: 100}, Origin: origin.Lean, Unit: Connection, Servers: servers, Main: cost, Rounds: 5,
 		})
 	}
 	return append(list, Scenario{
