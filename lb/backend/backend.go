@@ -19,8 +19,8 @@
 package backend
 
 import (
-	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-lb/sluice/lb/balance"
@@ -48,11 +48,25 @@ type Backend struct {
 	key        func(*Request) uint32
 	active     group
 	backup     group
+	everyone   group // for the panic threshold; without it empty
 	allBackups bool
 	bound      bool // the algorithm binds a flow to its server: it waits there
 	clock      clock
+	listen     bool // it is the half of a "listen"
 
-	mu sync.Mutex // orders changes of state
+	panicThreshold int // percent
+
+	serving atomic.Pointer[choice] // who serves now; changed under mu, read by every choice
+
+	mu sync.Mutex // orders changes of state; what follows is guarded by it
+
+	started    bool // events are told
+	panics     bool // the panic threshold reigns
+	lastUsable int  // as the last event had it
+	cause      cause
+	changed    time.Duration // when the whole backend last went up or down
+	downTime   time.Duration // of its downs that are over
+	downs      uint64
 }
 
 // clock is what slow start goes by. Tests have their own.
@@ -66,14 +80,6 @@ var began = time.Now()
 var realClock = clock{
 	now:   func() time.Duration { return time.Since(began) },
 	after: func(d time.Duration, then func()) { time.AfterFunc(d, then) },
-}
-
-// group is the active servers or the backup servers, each with an algorithm of its own: the manual uses backups only when
-// no active server is left.
-type group struct {
-	servers   []*Server
-	algorithm balance.Algorithm
-	static    bool // a server keeps the weight with which it came in: slow start does not touch it
 }
 
 // New builds the backend of p for the given number of loops. fullConn is the number of flows at which dynamic limits
@@ -92,10 +98,15 @@ func build(p *config.Proxy, fullConn, loops int, clock clock) (*Backend, error) 
 		fullConn:   int64(fullConn),
 		allBackups: p.Options.AllBackups,
 		key:        keyFunction(p),
+		listen:     p.Kind == config.Listen,
+		changed:    clock.now(),
+
+		panicThreshold: p.PanicThreshold,
 	}
 	for i, c := range p.Servers {
 		s := newServer(b, c, i, loops)
 		b.Servers = append(b.Servers, s)
+		s.configure(p, c)
 		into := &b.active
 		if c.Backup {
 			into = &b.backup
@@ -104,83 +115,23 @@ func build(p *config.Proxy, fullConn, loops int, clock clock) (*Backend, error) 
 		into.servers = append(into.servers, s)
 		b.dynamic = b.dynamic || s.follows
 	}
-	for _, g := range []*group{&b.active, &b.backup} {
-		if err := g.build(p); err != nil {
-			return nil, fmt.Errorf("backend '%s': %w", p.Name, err)
-		}
-		b.bound = b.bound || g.algorithm != nil && g.algorithm.Waits()
+	if err := b.buildGroups(p); err != nil {
+		return nil, err
 	}
 	for _, s := range b.Servers {
-		s.slots.Changed = s.changed
+		s.slots.Changed = s.changedLoad
 	}
-	b.refresh()
-	return b, nil
-}
-
-func (g *group) build(p *config.Proxy) error {
-	if len(g.servers) == 0 {
-		return nil
-	}
-	g.static = isStatic(p)
-	members := make([]balance.Member, len(g.servers))
-	for i, s := range g.servers {
-		members[i] = balance.Member{ID: uint32(s.ID), Name: s.Name, Weight: s.effectiveWeight()}
-	}
-	var err error
-	g.algorithm, err = balance.New(algorithmOptions(p), members, load(g.servers))
-	return err
-}
-
-func (g *group) usable() bool { return g.algorithm != nil && g.algorithm.Usable() > 0 }
-
-// eligible is the group that serves now; nil when no server is usable. single is the one server that stands in for all,
-// when only the first backup may be used.
-func (b *Backend) eligible() (g *group, single *Server) {
-	if b.active.usable() {
-		return &b.active, nil
-	}
-	if !b.backup.usable() {
-		return nil, nil
-	}
-	if b.allBackups {
-		return &b.backup, nil
-	}
-	for _, s := range b.backup.servers {
-		if s.effectiveWeight() > 0 {
-			return &b.backup, s
-		}
-	}
-	return nil, nil
-}
-
-// refresh opens the servers that may be given flows now, and closes the others: those that wait for a closed one alone are
-// sent back. Called under mu after any change of state.
-func (b *Backend) refresh() {
-	g, single := b.eligible()
+	b.serving.Store(b.decide())
 	for _, s := range b.Servers {
-		if s.effectiveWeight() == 0 || s.group != g || single != nil && s != single {
-			s.slots.Close(anyLoop)
-		}
-	}
-	for _, s := range b.Servers {
-		if s.effectiveWeight() > 0 && s.group == g && (single == nil || s == single) {
+		if b.serving.Load().chosen(b, s) {
 			s.slots.Open(anyLoop)
 		}
 	}
+	return b, nil
 }
 
 // anyLoop is the shard of counters that operators' changes use.
 const anyLoop = 0
-
-// Usable tells whether any server can be chosen.
-func (b *Backend) Usable() bool { g, _ := b.eligible(); return g != nil }
-
-// Movable tells whether a request may go to another server when its own does not answer: the algorithm does not bind it,
-// and there is another.
-func (b *Backend) Movable() bool {
-	g, single := b.eligible()
-	return g != nil && single == nil && !b.bound && g.algorithm.Usable() > 1
-}
 
 // Queued is the number of requests that wait for any server.
 func (b *Backend) Queued() int { return b.pool.Waiting() }
@@ -194,12 +145,6 @@ func (b *Backend) QueueCounts() queue.Counts { return b.pool.Counts() }
 // WithoutRecheck leaves out the look after queueing. For experiments only: waiters are then stranded. Call it before the
 // backend is used.
 func (b *Backend) WithoutRecheck() { b.pool.NoRecheck = true }
-
-// load lets an algorithm look at the servers of its group.
-type load []*Server
-
-func (l load) Served(i int) int { return l[i].Served() + l[i].Queued() }
-func (l load) Full(i int) bool  { return l[i].slots.Full() }
 
 func algorithmOptions(p *config.Proxy) balance.Options {
 	return balance.Options{

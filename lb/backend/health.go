@@ -13,6 +13,7 @@ type CheckStatus uint8
 const (
 	CheckUnknown     CheckStatus = iota // nothing is known
 	CheckInitial                        // the first check is still to come
+	CheckNoted                          // an agent answered and said nothing about health
 	CheckSocketError                    // no socket was to be had
 	CheckL4OK                           // a connection was made, and no more was asked for
 	CheckL4Timeout                      // it was not made in time
@@ -49,6 +50,7 @@ var checkStatusTable = [checkStatuses]struct {
 }{
 	CheckUnknown:        {"UNK", "Unknown", CheckNeutral},
 	CheckInitial:        {"INI", "Initializing", CheckNeutral},
+	CheckNoted:          {"CHECKED", "No status change", CheckNeutral},
 	CheckSocketError:    {"SOCKERR", "Socket error", CheckFailed},
 	CheckL4OK:           {"L4OK", "Layer4 check passed", CheckPassed},
 	CheckL4Timeout:      {"L4TOUT", "Layer4 timeout", CheckFailed},
@@ -124,7 +126,7 @@ const (
 
 // AgentReport is what came of one conversation with an agent. A part that was not said has its zero value, or -1.
 type AgentReport struct {
-	Result  CheckResult // Status: L7OK, L7STS for down, failed and stopped, or why there was no conversation
+	Result  CheckResult // Status: L7OK for up, L7STS for down, failed and stopped, CheckNoted for neither; or why there was no conversation
 	Weight  int         // -1: none said
 	Percent bool        // Weight is percent of the configured weight; otherwise absolute
 	MaxConn int         // -1: none said
@@ -161,7 +163,7 @@ const (
 	EventCheck       EventKind = iota // "option log-health-checks": a result that was new
 	EventState                        // a server went up, down, or is stopping
 	EventAdmin                        // maintenance or drain began or ended
-	EventBackendDown                  // the last usable server has gone
+	EventBackendDown                  // the last usable server has gone; Server is nil
 	EventDamped                       // a server is kept down because it changed too often
 	EventPanic                        // the panic threshold's reign began or ended
 	EventNotice                       // anything else that is worth a line

@@ -98,7 +98,7 @@ func (b *Backend) fillDynamic(loop int) {
 			s.slots.Fill(loop)
 		}
 		if limit := s.slots.Limit(); s.toldLimit.Swap(limit) != limit {
-			s.changed()
+			s.changedLoad()
 		}
 	}
 }
@@ -116,6 +116,9 @@ func (b *Backend) admit(r *Request) Outcome {
 			if bound = single; bound == nil {
 				i := g.algorithm.Choose(b.keyOf(r), r.avoidIndex(g))
 				if i < 0 {
+					if now, _ := b.eligible(); now != g {
+						continue // others serve since
+					}
 					b.Stats.Add(r.Loop, stats.NoServer, 1)
 					return NoServer
 				}
@@ -189,8 +192,8 @@ func (b *Backend) choose(g *group, r *Request) *Server {
 }
 
 func (r *Request) avoidIndex(g *group) int {
-	if r.avoid != nil && r.avoid.group == g {
-		return r.avoid.index
+	if r.avoid != nil {
+		return g.place(r.avoid)
 	}
 	return -1
 }

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluice-lb/sluice/lb/balance"
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/queue"
 	"github.com/sluice-lb/sluice/lb/stats"
@@ -22,22 +23,35 @@ type Server struct {
 	// before the backend is used; it is called under the backend's lock, and must neither call back nor block.
 	OnHasten func(d time.Duration)
 
-	backend   *Backend
-	group     *group
-	index     int // in its group
-	slots     *queue.Server
-	minConn   int64
-	follows   bool // minconn below maxconn: the limit follows the backend's load
-	maxQueue  int  // 0: no limit
-	slowStart time.Duration
-	stepDue   bool // slow start's next step is scheduled; guarded by the backend's mu
+	backend *Backend
+	group   *group
+	index   int               // in its group
+	also    balance.Algorithm // of the panic group, for an active server of a backend that has one
+	settings
+	slots         *queue.Server
+	minConn       int64
+	follows       bool // minconn below maxconn: the limit follows the backend's load
+	maxQueue      int  // 0: no limit
+	initialWeight int
+	slowStart     time.Duration
+	tracks        *Server
+	followers     []*Server // who track this one; complete before the backend is used
+
+	// Guarded by the backend's mu.
+	condition
+	stepDue      bool  // slow start's next step is scheduled
+	counted      tally // what it has added to the sums of its group
+	given        int   // the weight that the algorithm was told
+	givenInPanic int
+
+	consecutive atomic.Uint32 // connects that failed in a row, where they are observed
 
 	// Changed under the backend's mu, read by every choice.
-	maxConn     atomic.Int64 // queue.Unlimited: no limit
-	weight      atomic.Int32 // 0..256
-	maintenance atomic.Bool
-	toldLimit   atomic.Int64 // the dynamic limit of which the algorithm was last told
-	rising      atomic.Int64 // when slow start began, on the backend's clock; 0: it is over
+	published atomic.Uint32 // operation, and admin from bit 8 on
+	maxConn   atomic.Int64  // queue.Unlimited: no limit
+	weight    atomic.Int32  // 0..256
+	toldLimit atomic.Int64  // the dynamic limit of which the algorithm was last told
+	rising    atomic.Int64  // when slow start began, on the backend's clock; 0: it is over
 }
 
 func newServer(b *Backend, c *config.Server, index, loops int) *Server {
@@ -50,7 +64,7 @@ func newServer(b *Backend, c *config.Server, index, loops int) *Server {
 		s.maxConn.Store(int64(c.MaxConn))
 	}
 	s.weight.Store(int32(c.Weight))
-	s.maintenance.Store(c.Disabled)
+	s.initialWeight = c.Weight
 	s.follows = s.minConn > 0 && s.minConn < s.maxConn.Load() && b.fullConn > 0
 	var dynamic func() int64
 	if s.follows || s.slowStart > 0 {
@@ -60,8 +74,6 @@ func newServer(b *Backend, c *config.Server, index, loops int) *Server {
 	s.slots.Data = s
 	return s
 }
-
-func (s *Server) changed() { s.group.algorithm.Changed(s.index) }
 
 // dynamicLimit is the limit for the moment. With minconn it follows the backend's flows: in proportion to them, maxconn from
 // fullconn on, not below minconn, and never above maxconn, which may have been lowered since. During slow start it is cut to the share of the time that has passed, at least 1.
@@ -77,27 +89,6 @@ func (s *Server) dynamicLimit() int64 {
 		limit = max(1, limit*int64(s.risen())/100)
 	}
 	return limit
-}
-
-// risen is how far slow start has come, in percent; 100 when it is over.
-func (s *Server) risen() int {
-	began := time.Duration(s.rising.Load())
-	if began == 0 {
-		return 100
-	}
-	return int(min((s.backend.clock.now()-began)*100/s.slowStart, 100))
-}
-
-// effectiveWeight is what the algorithm balances with: zero takes the server out.
-func (s *Server) effectiveWeight() int {
-	weight := int(s.weight.Load())
-	if s.maintenance.Load() {
-		return 0
-	}
-	if weight > 0 && !s.group.static {
-		weight = max(1, weight*s.risen()/100)
-	}
-	return weight
 }
 
 // Queued is the number of requests that wait for this server alone.
@@ -123,27 +114,25 @@ func (s *Server) MaxConn() int {
 	return 0
 }
 
-// InMaintenance tells whether the server is out of service by configuration or by the operator.
-func (s *Server) InMaintenance() bool { return s.maintenance.Load() }
-
 // SetWeight changes the weight, 0 to 256, for the flows to come. At 0 only the flows that are there stay.
 func (s *Server) SetWeight(weight int) {
-	s.backend.mu.Lock()
-	defer s.backend.mu.Unlock()
-	s.weight.Store(int32(weight))
-	s.stateChanged()
+	s.change(func() { s.setWeight(weight) })
 }
 
-// SetMaintenance takes the server out of service or puts it back; requests that wait for it alone are sent back to ask
-// again. A server that comes back begins with slow start, if it has one.
-func (s *Server) SetMaintenance(out bool) {
-	s.backend.mu.Lock()
-	defer s.backend.mu.Unlock()
-	if s.maintenance.Swap(out) && !out && s.slowStart > 0 {
-		s.rising.Store(max(int64(s.backend.clock.now()), 1))
-		s.scheduleRise()
+func (s *Server) setWeight(weight int) {
+	if s.weight.Swap(int32(weight)) != int32(weight) {
+		s.apply()
+		s.backend.settle()
 	}
-	s.stateChanged()
+}
+
+// SetMaintenance is SetAdmin with Maint or Ready.
+func (s *Server) SetMaintenance(out bool) {
+	if out {
+		s.SetAdmin(Maint)
+	} else {
+		s.SetAdmin(Ready)
+	}
 }
 
 // SetMaxConn changes the limit; zero lifts it. Waiters get the slots that are new at once; flows above a lowered limit are
@@ -151,44 +140,15 @@ func (s *Server) SetMaintenance(out bool) {
 func (s *Server) SetMaxConn(n int) {
 	s.backend.mu.Lock()
 	defer s.backend.mu.Unlock()
+	s.setMaxConn(n)
+}
+
+func (s *Server) setMaxConn(n int) {
 	limit := int64(n)
 	if n <= 0 {
 		limit = queue.Unlimited
 	}
 	s.maxConn.Store(limit)
 	s.slots.SetLimit(anyLoop, limit)
-	s.changed()
-}
-
-// stateChanged tells the algorithm and the queue. Called under the backend's mu.
-func (s *Server) stateChanged() {
-	s.group.algorithm.SetWeight(s.index, s.effectiveWeight())
-	s.changed()
-	s.backend.refresh()
-}
-
-// riseSteps is in how many steps slow start raises weight and limit.
-const riseSteps = 20
-
-// scheduleRise takes the next step of slow start when it is due. Called under the backend's mu.
-func (s *Server) scheduleRise() {
-	if s.stepDue { // the server went away and came back before its last slow start was over
-		return
-	}
-	s.stepDue = true
-	s.backend.clock.after(max(s.slowStart/riseSteps, time.Millisecond), func() {
-		s.backend.mu.Lock()
-		defer s.backend.mu.Unlock()
-		s.stepDue = false
-		if s.rising.Load() == 0 || s.maintenance.Load() {
-			s.rising.Store(0)
-			return
-		}
-		if s.risen() >= 100 {
-			s.rising.Store(0)
-		} else {
-			s.scheduleRise()
-		}
-		s.stateChanged() // opens it again, which gives waiters what the limit has gained
-	})
+	s.changedLoad()
 }

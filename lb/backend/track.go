@@ -1,0 +1,68 @@
+package backend
+
+import "fmt"
+
+// A server that tracks another has that one's health, drain and maintenance as its own. The other may be in another backend,
+// which has its own lock: no two are ever held at once. A change of the tracked server is published first and then its
+// followers are told, who look at what is published then, under their own lock: so the last to look sees the last change,
+// whoever was quicker.
+
+// Follow makes the server take over t's state: "track". Call it before the backends are started; it refuses a loop.
+func (s *Server) Follow(t *Server) error {
+	for at := t; at != nil; at = at.tracks {
+		if at == s {
+			return fmt.Errorf("server '%s/%s': following '%s/%s' leads back to itself", s.backend.Name, s.Name, t.backend.Name, t.Name)
+		}
+	}
+	if s.tracks != nil {
+		return fmt.Errorf("server '%s/%s' follows '%s/%s' already", s.backend.Name, s.Name, s.tracks.backend.Name, s.tracks.Name)
+	}
+	s.tracks = t
+	t.followers = append(t.followers, s)
+	s.follow(cause{})
+	return nil
+}
+
+// tellFollowers hands a change on. Called without a lock.
+func (s *Server) tellFollowers(why cause) {
+	for _, f := range s.followers {
+		f.follow(why)
+	}
+}
+
+// follow takes over what the tracked server is now.
+func (s *Server) follow(why cause) {
+	s.change(func() {
+		admin, theirs := s.admin&^(InheritedMaint|InheritedDrain), s.tracks.adminNow()
+		if theirs&anyMaint != 0 {
+			admin |= InheritedMaint
+		}
+		if theirs&anyDrain != 0 {
+			admin |= InheritedDrain
+		}
+		if s.admin&anyMaint == 0 && admin&anyMaint == 0 {
+			s.become(s.tracked(), admin, cause{})
+			return
+		}
+		s.become(s.operation, admin, cause{said: why.said})
+	})
+}
+
+// tracked is the operation of the tracked server; slow start is each server's own.
+func (s *Server) tracked() Operation {
+	if op := s.tracks.operationNow(); op != Starting {
+		return op
+	}
+	return Running
+}
+
+// root is the server at the end of the chain, whose checks count.
+func (s *Server) root() *Server {
+	for s.tracks != nil {
+		s = s.tracks
+	}
+	return s
+}
+
+// Tracks is the server whose state this one has; nil: it has its own.
+func (s *Server) Tracks() *Server { return s.tracks }
