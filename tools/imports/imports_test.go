@@ -37,6 +37,7 @@ var rooms = map[string]room{
 	"lb/stats":       {never: "net net/http os syscall"},
 	"lb/tcplog":      {never: "net/http"},
 	"lb/backend":     {ours: "lb/config lb/balance lb/queue lb/stats", never: "net os syscall"},
+	"lb/statefile":  {never: "net os syscall"},
 	"lb/flow":        {ours: "poller lb/wire lb/backend lb/stats lb/tcplog", never: "net os syscall"},
 	"lb":             {ours: "poller lb/config lb/wire lb/balance lb/queue lb/stats lb/tcplog lb/backend lb/flow"},
 	"examples":       {},
