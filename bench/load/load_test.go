@@ -490,6 +490,7 @@ func TestRefusesSpecs(t *testing.T) {
 		"target":      func(s *load.Spec) { s.Target = netip.AddrPort{} },
 		"duration":    func(s *load.Spec) { s.Duration = 0 },
 		"rate":        func(s *load.Spec) { s.Rate = -1 },
+		"bursts":      func(s *load.Spec) { s.Burst = -1 },
 		"request":     func(s *load.Spec) { s.RequestBytes = 7 },
 		"response":    func(s *load.Spec) { s.ResponseBytes = -1 },
 		"close":       func(s *load.Spec) { s.Close = "slam" },

@@ -4,9 +4,11 @@
 // (Serve), so that it can be pinned and its CPU told from that of others.
 //
 // Requests are served by netpoll, one event loop and a pool of goroutines. netpoll closes a connection as soon as the peer
-// has sent its FIN and buffers whatever it reads, so what streams or half-closes is not left to it: echo, sink, source, accept-close, and an endless request or
+// has sent its FIN and buffers whatever it reads, so what streams or half-closes is not left to it: echo, sink, source, and an endless request or
 // response (detached from netpoll when its header has been read) are plain net connections, whose received bytes are discarded in the kernel
 // (MSG_TRUNC, tcp(7)) if nobody wants them. Of a detached stream, what netpoll was just reading is not in BytesIn.
+//
+// Lean and accept-close have a bare epoll loop: for small requests netpoll's goroutine for each would cost more than what is measured.
 //
 // For HTTP there is NGINX, which writes a configuration of nginx that serves a fixed page.
 package origin

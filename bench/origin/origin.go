@@ -48,7 +48,7 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 	switch spec.Kind {
 	case Request:
 		stop, err = s.serveNetpoll(listeners)
-	case Lean:
+	case Lean, AcceptClose:
 		stop, err = s.serveLean(listeners)
 	default:
 		stop = s.servePlain(listeners)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,10 +18,6 @@ import (
 func (s *server) servePlain(listeners []net.Listener) (stop func()) {
 	for i, listener := range listeners {
 		s.running.Go(func() {
-			if s.spec.Kind == AcceptClose {
-				s.acceptClose(listener.(*net.TCPListener), i)
-				return
-			}
 			for {
 				connection, err := listener.Accept()
 				if errors.Is(err, net.ErrClosed) {
@@ -46,37 +41,7 @@ func (s *server) servePlain(listeners []net.Listener) (stop func()) {
 	}
 	return func() {
 		for _, listener := range listeners {
-			if raw, err := listener.(*net.TCPListener).SyscallConn(); err == nil && s.spec.Kind == AcceptClose {
-				_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RD) }) // wakes it
-			}
 			listener.Close()
-		}
-	}
-}
-
-// acceptClose closes what it accepts. Neither netpoll's nor net's connection is made for it: all that they set up would be torn
-// down by the next line (netpoll complains besides that it was not to be watched). Its accept(2) waits, and ends when the socket is shut down.
-func (s *server) acceptClose(listener *net.TCPListener, address int) {
-	file, err := listener.File()
-	if err != nil {
-		s.errors.Add(1)
-		return
-	}
-	defer file.Close()
-	listening := int(file.Fd()) // blocking from here on
-	for {
-		fd, _, err := unix.Accept4(listening, unix.SOCK_CLOEXEC)
-		switch err {
-		case nil:
-			unix.Close(fd)
-			s.connections.Add(1)
-			s.byAddress[address].Add(1)
-		case unix.EINVAL:
-			return
-		case unix.EINTR, unix.ECONNABORTED:
-		default: // descriptors: somebody else's may be closed in a moment
-			s.errors.Add(1)
-			time.Sleep(10 * time.Millisecond)
 		}
 	}
 }
