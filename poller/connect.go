@@ -56,7 +56,7 @@ func (l *Loop) connect(s *Socket, addr, source Addr, o *ConnectOptions) Errno {
 		return e
 	}
 	fd := int32(n)
-	e = l.prepareConnect(fd, family, &addr, source, o)
+	e = prepareConnect(fd, family, &addr, source, o, &l.raw)
 	if e == 0 {
 		var length uint32
 		if length, e = addr.encode(&l.raw); e == 0 {
@@ -71,7 +71,8 @@ func (l *Loop) connect(s *Socket, addr, source Addr, o *ConnectOptions) Errno {
 	return e
 }
 
-func (l *Loop) prepareConnect(fd int32, family int, addr *Addr, source Addr, o *ConnectOptions) Errno {
+// prepareConnect sets what must be set before connect. raw is room for an address.
+func prepareConnect(fd int32, family int, addr *Addr, source Addr, o *ConnectOptions, raw *sockaddr) Errno {
 	if !o.plain() {
 		if _, e := o.apply(fd, family, addr); e != 0 {
 			return e
@@ -92,9 +93,9 @@ func (l *Loop) prepareConnect(fd int32, family int, addr *Addr, source Addr, o *
 	if e := setInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); e != 0 {
 		return e
 	}
-	length, e := source.encode(&l.raw)
+	length, e := source.encode(raw)
 	if e != 0 {
 		return e
 	}
-	return bind(fd, &l.raw, length)
+	return bind(fd, raw, length)
 }
