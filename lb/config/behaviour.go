@@ -16,10 +16,12 @@ type target struct {
 	bind   *Bind
 	server *Server
 	socket *StatsSocket
+	dns    *Resolvers
+	mail   *Mailers
 }
 
 func (s *statement) target() target {
-	return target{s.global, s.proxy, s.bind, s.server, s.socket}
+	return target{s.global, s.proxy, s.bind, s.server, s.socket, s.dns, s.mail}
 }
 
 // number fills an int, which is printed unless it is the default.

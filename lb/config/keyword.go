@@ -20,6 +20,8 @@ const (
 	OnServer
 	OnDefaultServer
 	OnStatsSocket
+	InResolvers
+	InMailers
 
 	inFrontends = InDefaults | InFrontend | InListen // the client side
 	inBackends  = InDefaults | InListen | InBackend  // the server side
@@ -28,7 +30,7 @@ const (
 	onServers   = OnServer | OnDefaultServer
 )
 
-var sectionNames = []string{"global", "defaults", "frontend", "listen", "backend", "bind", "server", "default-server", "stats socket"}
+var sectionNames = []string{"global", "defaults", "frontend", "listen", "backend", "bind", "server", "default-server", "stats socket", "resolvers", "mailers"}
 
 // Names lists the places of the set.
 func (s Sections) Names() []string {
@@ -68,7 +70,8 @@ type Keyword struct {
 	experimental     bool // refused unless expose-experimental-directives stands above it
 	strict           bool // on the wrong side of a proxy it is an alert, not a warning
 	deprecated       string
-	reason           string // why a keyword is not Acted upon; one warning for all keywords that share it
+	reason           string                 // why a keyword is not Acted upon; one warning for all keywords that share it
+	extent           func(words []Word) int // options of a line: how many words belong to it; nil: minimum
 	behaviour
 }
 
@@ -97,7 +100,8 @@ var (
 
 func buildTables() {
 	for _, table := range [][]Keyword{
-		globalKeywords(), tuneKeywords(), proxyKeywords(), timeoutKeywords(), keepAliveKeywords(), optionKeywords(),
+		globalKeywords(), healthGlobalKeywords(), tuneKeywords(), proxyKeywords(), timeoutKeywords(), keepAliveKeywords(), optionKeywords(),
+		checkOptionKeywords(), checkRuleKeywords(), stateKeywords(), emailKeywords(), resolversKeywords(), mailersKeywords(),
 		balanceKeywords(), logKeywords(), ruleKeywords(), listenerKeywords(), bindKeywords(), serverKeywords(),
 	} {
 		for i := range table {
@@ -131,7 +135,8 @@ func in(place Sections) map[string]*Keyword {
 func find(place Sections, words []Word) (*Keyword, int) {
 	table := in(place)
 	if len(words) > 1 {
-		if k := table[words[0].Text+" "+words[1].Text]; k != nil {
+		second, _, _ := strings.Cut(words[1].Text, "(") // "set-var(check.port)"
+		if k := table[words[0].Text+" "+second]; k != nil {
 			return k, 2
 		}
 	}
@@ -144,7 +149,7 @@ func find(place Sections, words []Word) (*Keyword, int) {
 // elsewhere gives the places in which the words would be a keyword.
 func elsewhere(words []Word, among Sections) Sections {
 	var places Sections
-	for place := Sections(1); place <= OnStatsSocket; place <<= 1 {
+	for place := Sections(1); place <= InMailers; place <<= 1 {
 		if k, _ := find(place, words); k != nil && place&among != 0 {
 			places |= place
 		}

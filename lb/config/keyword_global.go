@@ -56,8 +56,6 @@ func globalKeywords() []Keyword {
 			minimum: 1, maximum: 1, behaviour: span(func(t target) *time.Duration { return &t.global.HardStopAfter }, time.Millisecond, 0)},
 		{Name: "grace", Sections: InGlobal, Syntax: "<time>", Unit: "ms", Default: "0", Summary: "Time between the signal for a soft stop and the end of listening.", Example: "grace 500ms",
 			minimum: 1, maximum: 1, behaviour: span(func(t target) *time.Duration { return &t.global.Grace }, time.Millisecond, 0)},
-		{Name: "spread-checks", Sections: InGlobal, Syntax: "<0..50>", Unit: "percent", Default: "0", Summary: "Random share of the interval between health checks.", Example: "spread-checks 5",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.global.SpreadChecks }, 0, 50, 0)},
 		{Name: "busy-polling", Sections: InGlobal, Default: "off", Summary: "Loops never sleep: less latency for all of a CPU.", Example: "busy-polling",
 			negatable: true, behaviour: toggle(func(t target) *bool { return &t.global.BusyPolling }, false)},
 		{Name: "nosplice", Sections: InGlobal, Default: "off", Summary: "Never move data with splice.", Example: "nosplice",

@@ -13,7 +13,7 @@ const (
 
 // knownSections are sections that are skipped after one complaint. Names up to HAProxy 3.2.
 var knownSections = map[string]string{
-	"peers": notYet, "resolvers": notYet, "mailers": notYet, "userlist": notYet, "ring": notYet, "log-forward": notYet, "program": notYet,
+	"peers": notYet, "userlist": notYet, "ring": notYet, "log-forward": notYet, "program": notYet,
 	"traces": notYet, "log-profile": notYet, "cache": noHTTP, "http-errors": noHTTP, "fcgi-app": noHTTP, "crt-store": noTLS, "acme": noTLS,
 }
 
@@ -32,9 +32,9 @@ func knownList(groups ...string) map[string]string {
 var knownGlobal = knownList(
 	notYet, `51degrees-cache-size 51degrees-data-file 51degrees-property-name-list 51degrees-property-separator 51degrees-difference
 		51degrees-drift 51degrees-use-performance-graph 51degrees-use-predictive-graph 51degrees-allow-unmatched cluster-secret
-		deviceatlas-json-file deviceatlas-log-level deviceatlas-properties-cookie deviceatlas-separator external-check fd-hard-limit
+		deviceatlas-json-file deviceatlas-log-level deviceatlas-properties-cookie deviceatlas-separator fd-hard-limit
 		lua-load lua-load-per-thread lua-prepend-path master-worker maxconnrate maxpipes maxsessrate pp2-never-send-local
-		server-state-base server-state-file set-var set-var-fmt thread-group unix-bind wurfl-cache-size wurfl-data-file wurfl-engine-mode
+		set-var set-var-fmt thread-group unix-bind wurfl-cache-size wurfl-data-file wurfl-engine-mode
 		wurfl-information-list wurfl-information-list-separator wurfl-patch-file wurfl-useragent-priority anonkey cpu-policy cpu-set
 		thread-hard-limit stats-file load-server-state-from-file limited-quic warn-blocked-traffic-after force-cfg-parser-pause
 		expose-deprecated-directives dns-accept-family ocsp-update.disable ocsp-update.httpproxy ocsp-update.maxdelay ocsp-update.mindelay
@@ -45,10 +45,9 @@ var knownGlobal = knownList(
 
 // knownProxy are keywords of proxies, by their first word or their first two.
 var knownProxy = knownList(
-	notYet, `acl bind-process email-alert external-check force-persist filter ignore-persist load-server-state-from-file
-		log-format-sd log-steps persist server-state-file-name stats stick stick-table tcp-check tcp-request tcp-response use-server
+	notYet, `acl bind-process filter log-format-sd log-steps persist stats stick stick-table tcp-request tcp-response use-server
 		unique-id-format grace block guid-prefix hash-preserve-affinity hash-key force-be-switch max-session-srv-conns quic-initial`,
-	noHTTP, `capture compression cookie declare errorfile errorfiles errorloc errorloc302 errorloc303 http-after-response http-check
+	noHTTP, `capture compression cookie declare errorfile errorfiles errorloc errorloc302 errorloc303 http-after-response
 		http-error http-request http-response http-reuse http-send-name-header max-keep-alive-queue monitor monitor-uri monitor-net
 		redirect redisp redispatch reqadd reqallow reqdel reqdeny reqiallow reqidel reqideny reqipass reqirep reqisetbe reqitarpit reqpass
 		reqrep reqsetbe reqtarpit rspadd rspdel rspdeny rspidel rspideny rspirep rsprep unique-id-header use-fcgi-app appsession`,
@@ -56,8 +55,7 @@ var knownProxy = knownList(
 
 // knownOption are words that come after "option".
 var knownOption = knownList(
-	notYet, `external-check httpchk ldap-check mysql-check pgsql-check redis-check smtpchk spop-check ssl-hello-chk tcp-check
-		idle-close-on-response log-balance prefer-last-server srvlog forceclose-tcp assume-rfc6587-ntf dont-parse-log host tcplog-clf`,
+	notYet, `idle-close-on-response log-balance prefer-last-server srvlog forceclose-tcp assume-rfc6587-ntf dont-parse-log host tcplog-clf`,
 	noHTTP, `accept-invalid-http-request accept-invalid-http-response accept-unsafe-violations-in-http-request
 		accept-unsafe-violations-in-http-response checkcache disable-h2-upgrade forceclose forwardfor forwarded h1-case-adjust-bogus-client
 		h1-case-adjust-bogus-server http-buffer-request http-drop-request-trailers http-drop-response-trailers http-ignore-probes
@@ -88,7 +86,7 @@ var knownBind = knownList(
 )
 
 var knownServer = knownList(
-	notYet, `namespace resolve-net resolve-opts resolve-prefer stick non-stick log-proto log-bufsize shard set-proxy-v2-tlv-fmt hash-key
+	notYet, `namespace stick non-stick log-proto log-bufsize shard set-proxy-v2-tlv-fmt hash-key
 		strict-maxconn check-pool-conn-name check-reuse-pool no-check-reuse-pool pool-conn-name proto check-proto idle-ping cc usesrc
 		init-state-file`,
 	noHTTP, "cookie redir pool-low-conn pool-max-conn pool-purge-delay max-reuse ws",
@@ -112,7 +110,10 @@ func why(place Sections, words []Word) (name, reason string) {
 	if len(words) > 1 {
 		second = words[1].Text
 	}
-	if place == InGlobal {
+	switch place {
+	case InResolvers, InMailers:
+		return first, ""
+	case InGlobal:
 		return first, knownGlobal[first]
 	}
 	if now := removed[first]; now != "" {
@@ -123,7 +124,7 @@ func why(place Sections, words []Word) (name, reason string) {
 		return first + " " + second, knownOption[second]
 	case "timeout":
 		return first + " " + second, knownTimeout[second]
-	case "stats", "tcp-request", "tcp-response", "http-request", "http-response", "tcp-check", "http-check", "stick", "capture", "persist", "monitor", "email-alert":
+	case "stats", "tcp-request", "tcp-response", "http-request", "http-response", "stick", "capture", "persist", "monitor":
 		return strings.TrimSpace(first + " " + second), knownProxy[first]
 	}
 	return first, knownProxy[first]

@@ -71,7 +71,7 @@ func parseStatsSocket(s *statement) {
 }
 
 func newServer(pos Pos) *Server {
-	return &Server{Pos: pos, Weight: 1, TOS: -1, ErrorLimit: 10, OnError: "fail-check", InitState: "up",
+	return &Server{Pos: pos, Weight: 1, TOS: -1, ErrorLimit: 10, OnError: "fail-check", InitState: "up", Resolve: Resolve{Prefer: "ipv6"},
 		Check: Check{Inter: 2e9, AgentInter: 2e9, Rise: 2, Fall: 3}}
 }
 
@@ -135,6 +135,7 @@ func parseServerTemplate(s *statement) {
 	o := *s
 	o.server, o.place, o.several = template, OnServer, last > first
 	o.parseOptions(s.args[3:])
+	template.Template = &Template{Prefix: prefix, Low: int(first), High: int(last), SRV: template.SRV(), ID: template.ID}
 	for n := first; n <= last; n++ {
 		server := template.clone(s.pos, prefix+strconv.FormatUint(n, 10), address)
 		if template.ID != 0 {
@@ -169,7 +170,11 @@ func (s *statement) parseOptions(words []Word) {
 			words = words[used:]
 			continue
 		}
-		o.args, words = words[:k.minimum], words[k.minimum:]
+		extent := k.minimum
+		if k.extent != nil {
+			extent = k.extent(words)
+		}
+		o.args, words = words[:extent], words[extent:]
 		s.tell(k, s.pos)
 		if k.deprecated != "" {
 			o.warn("is deprecated: %s", k.deprecated)

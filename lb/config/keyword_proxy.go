@@ -1,7 +1,6 @@
 package config
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,8 +35,6 @@ func proxyKeywords() []Keyword {
 			minimum: 1, maximum: 1, behaviour: count(func(t target) *int { return &t.proxy.FullConn })},
 		{Name: "retries", Sections: inBackends, Syntax: "<number>", Unit: "attempts", Default: "3", Summary: "Attempts to connect after the first one has failed.", Example: "retries 2",
 			minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.proxy.Retries }, 0, maxID, 3)},
-		{Name: "retry-on", Sections: inBackends, Syntax: "conn-failure", Default: "conn-failure", Summary: "What is tried again. In TCP mode that is a failed connection, and nothing else.", Example: "retry-on conn-failure",
-			minimum: 1, maximum: -1, behaviour: behaviour{parse: parseRetryOn}},
 		{Name: "source", Sections: inBackends, Syntax: "<address>[:<port>] [usesrc { <address>[:<port>] | client | clientip }] [interface <name>]", Default: "chosen by the kernel", Summary: "Address that connections to servers come from. With `usesrc clientip` that is the client's.", Example: "source 0.0.0.0 usesrc clientip",
 			minimum: 1, maximum: -1, behaviour: behaviour{parse: parseProxySource, print: printProxySource}},
 		{Name: "dispatch", Sections: InListen | InBackend, Syntax: "<address>:<port>", Summary: "Where connections go, instead of to servers.", Example: "dispatch 10.0.0.1:80",
@@ -97,22 +94,6 @@ func printUseBackend(p *printer) {
 	}
 }
 
-// httpRetries are the events of retry-on that need a look into HTTP.
-var httpRetries = []string{"none", "all-retryable-errors", "empty-response", "junk-response", "response-timeout", "0rtt-rejected",
-	"401", "403", "404", "408", "425", "429", "500", "501", "502", "503", "504"}
-
-func parseRetryOn(s *statement) {
-	for _, word := range s.args {
-		switch {
-		case word.Text == "conn-failure":
-		case slices.Contains(httpRetries, word.Text):
-			s.alert("cannot be '%s', which needs HTTP, and sluice balances TCP only: use 'conn-failure', and 'retries 0' for none", word.Text)
-		default:
-			s.alert("expects 'conn-failure', not '%s'", word.Text)
-		}
-	}
-}
-
 func parseDispatch(s *statement) {
 	if a, ok := s.address(0, AddressOptions{AllowPort: true, RequirePort: true}); ok {
 		s.proxy.Dispatch = &a
@@ -141,7 +122,7 @@ func timeoutKeywords() []Keyword {
 		{"server-fin", inBackends, "`timeout server`", "Like `server`, once one direction of the server's connection is closed.", "", func(t target) *time.Duration { return &t.proxy.Timeouts.ServerFin }},
 		{"tunnel", inBackends, "none", "Takes the place of `client` and `server` once data has gone both ways.", "", func(t target) *time.Duration { return &t.proxy.Timeouts.Tunnel }},
 		{"queue", inBackends, "`timeout connect`", "Time that a connection waits for a free place on a server.", "", func(t target) *time.Duration { return &t.proxy.Timeouts.Queue }},
-		{"check", inBackends, "`inter`", "Time that a health check may take once it is connected.", noChecks, func(t target) *time.Duration { return &t.proxy.Timeouts.Check }},
+		{"check", inBackends, "`inter`", "Time that a health check may take once it is connected.", "", func(t target) *time.Duration { return &t.proxy.Timeouts.Check }},
 		{"tarpit", inProxies, "`timeout connect`", "Time for which a tarpitted connection is held.", "nothing is tarpitted yet", func(t target) *time.Duration { return &t.proxy.Timeouts.Tarpit }},
 	}
 	var keywords []Keyword
@@ -183,39 +164,34 @@ func optionKeywords() []Keyword {
 	list := []struct {
 		name     string
 		sections Sections
-		effect   Effect
 		summary  string
 		at       func(*Options) *bool
 	}{
-		{"dontlognull", inFrontends, Acted, "Connections that bring no data are not logged.", func(o *Options) *bool { return &o.DontLogNull }},
-		{"dontlog-normal", inFrontends, Acted, "Only connections that ended with an error are logged.", func(o *Options) *bool { return &o.DontLogNormal }},
-		{"logasap", inFrontends, Acted, "Logs as soon as the server's connection is established, not at the end.", func(o *Options) *bool { return &o.LogASAP }},
-		{"log-separate-errors", inFrontends, Acted, "Connections that ended with an error are logged at level `err`.", func(o *Options) *bool { return &o.LogSeparateErrors }},
-		{"log-health-checks", inBackends, Later, "Changes of the results of health checks are logged.", func(o *Options) *bool { return &o.LogHealthChecks }},
-		{"clitcpka", inFrontends, Acted, "The kernel probes idle clients (SO_KEEPALIVE).", func(o *Options) *bool { return &o.TCPKAClient }},
-		{"srvtcpka", inBackends, Acted, "The kernel probes idle servers (SO_KEEPALIVE).", func(o *Options) *bool { return &o.TCPKAServer }},
-		{"tcp-smart-accept", inFrontends, Acted, "The kernel holds back the ACK of a client's first packet, so that it travels with data.", func(o *Options) *bool { return &o.SmartAccept }},
-		{"tcp-smart-connect", inBackends, Acted, "The kernel holds back the last ACK of the handshake with a server, so that it travels with data.", func(o *Options) *bool { return &o.SmartConnect }},
-		{"splice-auto", inProxies, Acted, "Moves bulk data with splice where that pays, in both directions.", func(o *Options) *bool { return &o.SpliceAuto }},
-		{"splice-request", inProxies, Acted, "Moves data from the client with splice.", func(o *Options) *bool { return &o.SpliceRequest }},
-		{"splice-response", inProxies, Acted, "Moves data from the server with splice.", func(o *Options) *bool { return &o.SpliceResponse }},
-		{"nolinger", inProxies, Acted, "Closes with a reset, so that no socket stays behind.", func(o *Options) *bool { return &o.NoLinger }},
-		{"abortonclose", inBackends, Acted, "A connection that waits for a server is given up when the client closes.", func(o *Options) *bool { return &o.AbortOnClose }},
-		{"contstats", inFrontends, Acted, "Bytes are counted as they go, not at the end of a connection.", func(o *Options) *bool { return &o.ContStats }},
-		{"socket-stats", inFrontends, Acted, "Statistics for each bind of its own.", func(o *Options) *bool { return &o.SocketStats }},
-		{"independent-streams", inProxies, Acted, "What is sent to one side does not prolong its read timeout.", func(o *Options) *bool { return &o.IndependentStreams }},
-		{"transparent", inBackends, Acted, "Without servers, a connection goes to the address that the client asked for.", func(o *Options) *bool { return &o.Transparent }},
-		{"allbackups", inBackends, Acted, "When all other servers are down, all backup servers share the load, not only the first.", func(o *Options) *bool { return &o.AllBackups }},
-		{"persist", inBackends, Later, "A connection bound to a server by persistence goes there even when it is down.", func(o *Options) *bool { return &o.Persist }},
+		{"dontlognull", inFrontends, "Connections that bring no data are not logged.", func(o *Options) *bool { return &o.DontLogNull }},
+		{"dontlog-normal", inFrontends, "Only connections that ended with an error are logged.", func(o *Options) *bool { return &o.DontLogNormal }},
+		{"logasap", inFrontends, "Logs as soon as the server's connection is established, not at the end.", func(o *Options) *bool { return &o.LogASAP }},
+		{"log-separate-errors", inFrontends, "Connections that ended with an error are logged at level `err`.", func(o *Options) *bool { return &o.LogSeparateErrors }},
+		{"log-health-checks", inBackends, "Each check whose result differs from the one before is logged, not only changes of a server's state.", func(o *Options) *bool { return &o.LogHealthChecks }},
+		{"clitcpka", inFrontends, "The kernel probes idle clients (SO_KEEPALIVE).", func(o *Options) *bool { return &o.TCPKAClient }},
+		{"srvtcpka", inBackends, "The kernel probes idle servers (SO_KEEPALIVE).", func(o *Options) *bool { return &o.TCPKAServer }},
+		{"tcp-smart-accept", inFrontends, "The kernel holds back the ACK of a client's first packet, so that it travels with data.", func(o *Options) *bool { return &o.SmartAccept }},
+		{"tcp-smart-connect", inBackends, "The kernel holds back the last ACK of the handshake with a server, so that it travels with data.", func(o *Options) *bool { return &o.SmartConnect }},
+		{"splice-auto", inProxies, "Moves bulk data with splice where that pays, in both directions.", func(o *Options) *bool { return &o.SpliceAuto }},
+		{"splice-request", inProxies, "Moves data from the client with splice.", func(o *Options) *bool { return &o.SpliceRequest }},
+		{"splice-response", inProxies, "Moves data from the server with splice.", func(o *Options) *bool { return &o.SpliceResponse }},
+		{"nolinger", inProxies, "Closes with a reset, so that no socket stays behind.", func(o *Options) *bool { return &o.NoLinger }},
+		{"abortonclose", inBackends, "A connection that waits for a server is given up when the client closes.", func(o *Options) *bool { return &o.AbortOnClose }},
+		{"contstats", inFrontends, "Bytes are counted as they go, not at the end of a connection.", func(o *Options) *bool { return &o.ContStats }},
+		{"socket-stats", inFrontends, "Statistics for each bind of its own.", func(o *Options) *bool { return &o.SocketStats }},
+		{"independent-streams", inProxies, "What is sent to one side does not prolong its read timeout.", func(o *Options) *bool { return &o.IndependentStreams }},
+		{"transparent", inBackends, "Without servers, a connection goes to the address that the client asked for.", func(o *Options) *bool { return &o.Transparent }},
+		{"allbackups", inBackends, "When all other servers are down, all backup servers share the load, not only the first.", func(o *Options) *bool { return &o.AllBackups }},
+		{"persist", inBackends, "Connections that wait for a server go on waiting for it when it goes down, even with `option redispatch`.", func(o *Options) *bool { return &o.Persist }},
 	}
 	var keywords []Keyword
 	for _, o := range list {
-		reason := noChecks
-		if o.name == "persist" {
-			reason = "nothing binds a connection to a server yet"
-		}
 		keywords = append(keywords, Keyword{Name: "option " + o.name, Sections: o.sections, Default: "off", Summary: o.summary, Example: "option " + o.name,
-			Effect: o.effect, reason: reason, negatable: true, behaviour: toggle(func(t target) *bool { return o.at(&t.proxy.Options) }, false)})
+			negatable: true, behaviour: toggle(func(t target) *bool { return o.at(&t.proxy.Options) }, false)})
 	}
 	return append(keywords,
 		Keyword{Name: "option tcplog", Sections: inFrontends, Default: "off", Summary: "Logs each connection in the TCP format of HAProxy.", Example: "option tcplog",

@@ -13,7 +13,7 @@ import (
 func serverKeywords() []Keyword {
 	list := []Keyword{
 		{Name: "id", Sections: OnServer, Syntax: "<number>", Default: "the smallest that is free in the backend", Summary: "Number of the server, for statistics and the command line.", Example: "id 7",
-			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseServerID, print: number(func(t target) *int { return &t.server.ID }, 1, maxID, 0).print}},
+			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseServerID, print: printServerID}},
 		{Name: "guid", Sections: OnServer, Syntax: "<text>", Summary: "Name of the server that stays the same over time; unique among all proxies and servers.", Example: "guid db-1",
 			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseServerGUID, print: text(func(t target) *string { return &t.server.GUID }).print}},
 		{Name: "weight", Sections: onServers, Syntax: "<0..256>", Default: "1", Summary: "Share of the load, in relation to the other servers. 0: none.", Example: "weight 50",
@@ -50,84 +50,79 @@ func serverKeywords() []Keyword {
 		{Name: "no-send-proxy-v2", Sections: onServers, Summary: "Takes back `send-proxy-v2`.", Example: "no-send-proxy-v2", behaviour: noSendProxy(2)},
 		{Name: "proxy-v2-options", Sections: onServers, Syntax: "crc32c | unique-id | authority [,...]", Summary: "What the version 2 header holds besides the addresses, where it is known.", Example: "proxy-v2-options crc32c,authority",
 			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseProxyV2Options, print: printProxyV2Options}},
-		{Name: "slowstart", Sections: onServers, Syntax: "<time>", Unit: "ms", Default: "0 (off)", Summary: "Time in which a server that came back reaches its whole weight.", Example: "slowstart 30s",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: span(func(t target) *time.Duration { return &t.server.SlowStart }, time.Millisecond, 0)},
 		{Name: "init-addr", Sections: onServers, Syntax: "last | libc | none | <address> [,...]", Default: "last,libc", Summary: "Where the address of a named server comes from at start; the first that is known counts.", Example: "init-addr libc,none",
 			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseInitAddr, print: printInitAddr}},
 		{Name: "init-state", Sections: onServers, Syntax: "up | down | fully-up | fully-down", Default: "up", Summary: "State of the server before its first health check.", Example: "init-state down",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: choice(func(t target) *string { return &t.server.InitState }, "up", "up", "down", "fully-up", "fully-down")},
-		{Name: "resolvers", Sections: onServers, Syntax: "<name>", Summary: "Section of name servers to ask again while running.", Example: "resolvers dns",
-			Effect: Later, reason: noResolvers, minimum: 1, maximum: 1, behaviour: text(func(t target) *string { return &t.server.Resolvers })},
+			minimum: 1, maximum: 1, behaviour: choice(func(t target) *string { return &t.server.InitState }, "up", "up", "down", "fully-up", "fully-down")},
+		{Name: "resolvers", Sections: onServers, Syntax: "<name>", Summary: "Section of name servers that are asked for the server's name while running. `default` is there without being written, and asks those of /etc/resolv.conf.", Example: "resolvers dns",
+			minimum: 1, maximum: 1, behaviour: text(func(t target) *string { return &t.server.Resolvers })},
 	}
-	return append(list, checkKeywords()...)
+	return slices.Concat(list, serverStateKeywords(), checkKeywords())
 }
-
-// noChecks is the warning of all keywords about health, noResolvers that of names.
-const (
-	noChecks    = "health checks are not performed yet, every server counts as up"
-	noResolvers = "names are resolved only at start so far"
-)
 
 // checkKeywords are the options of a server that are about its health.
 func checkKeywords() []Keyword {
 	interval := func(name, standard, summary string, at func(target) *time.Duration, value time.Duration) Keyword {
 		b := span(at, time.Millisecond, value)
 		return Keyword{Name: name, Sections: onServers, Syntax: "<time>", Unit: "ms", Default: standard, Summary: summary, Example: name + " 5s",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: behaviour{parse: positive(at, b.parse), print: b.print}}
+			minimum: 1, maximum: 1, behaviour: behaviour{parse: positive(at, b.parse), print: b.print}}
 	}
 	return []Keyword{
 		{Name: "check", Sections: onServers, Default: "off", Summary: "The server's health is checked.", Example: "check",
-			Effect: Later, reason: noChecks, behaviour: toggle(func(t target) *bool { return &t.server.Check.Enabled }, false)},
+			behaviour: toggle(func(t target) *bool { return &t.server.Check.Enabled }, false)},
 		{Name: "no-check", Sections: onServers, Summary: "Takes back `check`.", Example: "no-check", behaviour: off(func(t target) *bool { return &t.server.Check.Enabled })},
 		{Name: "addr", Sections: onServers, Syntax: "<address>", Default: "the server's", Summary: "Address that checks go to.", Example: "addr 10.0.1.1",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: addressOf(func(t target) **Address { return &t.server.Check.Address }, AddressOptions{AllowPort: true, AllowUnix: true})},
+			minimum: 1, maximum: 1, behaviour: addressOf(func(t target) **Address { return &t.server.Check.Address }, AddressOptions{AllowPort: true, AllowUnix: true})},
 		{Name: "port", Sections: onServers, Syntax: "<port>", Default: "the server's", Summary: "Port that checks go to.", Example: "port 8080",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.server.Check.Port }, 0, 65535, 0)},
+			minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.server.Check.Port }, 0, 65535, 0)},
 		interval("inter", "2s", "Time between checks.", func(t target) *time.Duration { return &t.server.Check.Inter }, 2*time.Second),
 		interval("fastinter", "`inter`", "Time between checks while the state is changing.", func(t target) *time.Duration { return &t.server.Check.FastInter }, 0),
 		interval("downinter", "`inter`", "Time between checks of a server that is down.", func(t target) *time.Duration { return &t.server.Check.DownInter }, 0),
 		{Name: "rise", Sections: onServers, Syntax: "<number>", Unit: "checks", Default: "2", Summary: "Good checks that bring a server up.", Example: "rise 3",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.server.Check.Rise }, 1, math.MaxInt32, 2)},
+			minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.server.Check.Rise }, 1, math.MaxInt32, 2)},
 		{Name: "fall", Sections: onServers, Syntax: "<number>", Unit: "checks", Default: "3", Summary: "Bad checks that take a server down.", Example: "fall 2",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.server.Check.Fall }, 1, math.MaxInt32, 3)},
+			minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.server.Check.Fall }, 1, math.MaxInt32, 3)},
 		{Name: "check-send-proxy", Sections: onServers, Default: "as `send-proxy`, unless `addr` or `port` is set", Summary: "Checks begin with a PROXY header.", Example: "check-send-proxy",
-			Effect: Later, reason: noChecks, behaviour: toggle(func(t target) *bool { return &t.server.Check.SendProxy }, false)},
+			behaviour: toggle(func(t target) *bool { return &t.server.Check.SendProxy }, false)},
 		{Name: "no-check-send-proxy", Sections: onServers, Summary: "Takes back `check-send-proxy`.", Example: "no-check-send-proxy", behaviour: off(func(t target) *bool { return &t.server.Check.SendProxy })},
 		{Name: "check-via-socks4", Sections: onServers, Default: "off", Summary: "Checks go through the SOCKS4 proxy too.", Example: "check-via-socks4",
-			Effect: Later, reason: noChecks, behaviour: toggle(func(t target) *bool { return &t.server.Check.ViaSocks4 }, false)},
+			behaviour: toggle(func(t target) *bool { return &t.server.Check.ViaSocks4 }, false)},
 		{Name: "agent-check", Sections: onServers, Default: "off", Summary: "An agent on the server tells its state and weight.", Example: "agent-check",
-			Effect: Later, reason: noChecks, behaviour: toggle(func(t target) *bool { return &t.server.Check.Agent }, false)},
+			behaviour: toggle(func(t target) *bool { return &t.server.Check.Agent }, false)},
 		{Name: "no-agent-check", Sections: onServers, Summary: "Takes back `agent-check`.", Example: "no-agent-check", behaviour: off(func(t target) *bool { return &t.server.Check.Agent })},
 		{Name: "agent-port", Sections: onServers, Syntax: "<port>", Summary: "Port of the agent.", Example: "agent-port 8008",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.server.Check.AgentPort }, 1, 65535, 0)},
+			minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.server.Check.AgentPort }, 1, 65535, 0)},
 		{Name: "agent-addr", Sections: onServers, Syntax: "<address>", Default: "the server's", Summary: "Address of the agent.", Example: "agent-addr 10.0.1.1",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: addressOf(func(t target) **Address { return &t.server.Check.AgentAddr }, AddressOptions{})},
+			minimum: 1, maximum: 1, behaviour: addressOf(func(t target) **Address { return &t.server.Check.AgentAddr }, AddressOptions{})},
 		{Name: "agent-send", Sections: onServers, Syntax: "<text>", Summary: "What is sent to the agent first.", Example: `agent-send "weight?\n"`,
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: text(func(t target) *string { return &t.server.Check.AgentSend })},
+			minimum: 1, maximum: 1, behaviour: text(func(t target) *string { return &t.server.Check.AgentSend })},
 		interval("agent-inter", "2s", "Time between questions to the agent.", func(t target) *time.Duration { return &t.server.Check.AgentInter }, 2*time.Second),
 		{Name: "track", Sections: onServers, Syntax: "[<proxy>/]<server>", Summary: "The server has the state of another one.", Example: "track web/web1",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: text(func(t target) *string { return &t.server.Track })},
+			minimum: 1, maximum: 1, behaviour: text(func(t target) *string { return &t.server.Track })},
 		{Name: "observe", Sections: onServers, Syntax: "layer4", Default: "off", Summary: "Failed connections of clients count as failed checks.", Example: "observe layer4",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: behaviour{parse: parseObserve, print: text(func(t target) *string { return &t.server.Observe }).print}},
+			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseObserve, print: text(func(t target) *string { return &t.server.Observe }).print}},
 		{Name: "error-limit", Sections: onServers, Syntax: "<number>", Unit: "errors", Default: "10", Summary: "Errors in a row that `on-error` waits for.", Example: "error-limit 5",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.server.ErrorLimit }, 1, math.MaxInt32, 10)},
+			minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.server.ErrorLimit }, 1, math.MaxInt32, 10)},
 		{Name: "on-error", Sections: onServers, Syntax: "fastinter | fail-check | sudden-death | mark-down", Default: "fail-check", Summary: "What happens after `error-limit` observed errors.", Example: "on-error mark-down",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: choice(func(t target) *string { return &t.server.OnError }, "fail-check", "fastinter", "fail-check", "sudden-death", "mark-down")},
+			minimum: 1, maximum: 1, behaviour: choice(func(t target) *string { return &t.server.OnError }, "fail-check", "fastinter", "fail-check", "sudden-death", "mark-down")},
 		{Name: "on-marked-down", Sections: onServers, Syntax: "shutdown-sessions", Summary: "Connections to a server that goes down are closed.", Example: "on-marked-down shutdown-sessions",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: choice(func(t target) *string { return &t.server.OnMarkedDown }, "", "shutdown-sessions")},
+			minimum: 1, maximum: 1, behaviour: choice(func(t target) *string { return &t.server.OnMarkedDown }, "", "shutdown-sessions")},
 		{Name: "on-marked-up", Sections: onServers, Syntax: "shutdown-backup-sessions", Summary: "When the server comes up, connections to backup servers are closed.", Example: "on-marked-up shutdown-backup-sessions",
-			Effect: Later, reason: noChecks, minimum: 1, maximum: 1, behaviour: choice(func(t target) *string { return &t.server.OnMarkedUp }, "", "shutdown-backup-sessions")},
+			minimum: 1, maximum: 1, behaviour: choice(func(t target) *string { return &t.server.OnMarkedUp }, "", "shutdown-backup-sessions")},
 	}
 }
 
-// positive complains about an interval of 0.
+// positive complains about an interval of 0. One below a millisecond is taken for a millisecond, as in HAProxy.
 func positive(at func(target) *time.Duration, parse func(*statement)) func(*statement) {
 	return func(s *statement) {
 		before := *at(s.target())
-		parse(s)
-		if *at(s.target()) == 0 && before != 0 || s.text(0) == "0" {
-			*at(s.target()) = before
+		if d, err := ParseDuration(s.text(0), time.Millisecond); err == nil && d == 0 {
 			s.alert("expects a time above 0, not '%s'", s.text(0))
+			return
+		}
+		parse(s)
+		if d := at(s.target()); *d != before {
+			*d = max(*d, time.Millisecond)
 		}
 	}
 }
@@ -138,6 +133,16 @@ func parseServerID(s *statement) {
 	}
 	if n, ok := s.number(0, 1, maxID); ok {
 		s.server.ID = n
+	}
+}
+
+func printServerID(p *printer) {
+	id := p.server.ID
+	if p.server.Template != nil {
+		id = p.server.Template.ID
+	}
+	if id != 0 {
+		p.write(strconv.Itoa(id))
 	}
 }
 

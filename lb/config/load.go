@@ -33,6 +33,7 @@ func Load(files []File, env *Env, o LoadOptions) (*Config, []Diagnostic) {
 		l.line(line)
 	}
 	l.tellEffects()
+	l.settleHealth()
 	l.validate()
 	l.sort(files)
 	if l.failed {
@@ -58,6 +59,8 @@ type loader struct {
 	place    Sections            // the section of the current line; 0 before the first one
 	skipping bool                // it is a section that is not read
 	proxy    *Proxy              // of the current section; nil in global
+	dns      *Resolvers          // the same for "resolvers"
+	mail     *Mailers            // and for "mailers"
 	named    map[string][]*Proxy // all proxies; a frontend and a backend may share a name
 	defaults map[string]*defaultsSection
 	latest   *Proxy            // of the last defaults section, named or not
@@ -129,7 +132,7 @@ func (l *loader) line(line Line) {
 
 // keyword reads one line of a section.
 func (l *loader) keyword(line Line) {
-	s := statement{loader: l, pos: line.Pos, place: l.place, global: &l.config.Global, proxy: l.proxy}
+	s := statement{loader: l, pos: line.Pos, place: l.place, global: &l.config.Global, proxy: l.proxy, dns: l.dns, mail: l.mail}
 	words, prefix := line.Words, ""
 	if first := words[0].Text; first == "no" || first == "default" {
 		if len(words) == 1 {
@@ -147,7 +150,7 @@ func (l *loader) keyword(line Line) {
 		}
 		s.proxy = l.proxy.derive(Listen, l.proxy.Name, l.proxy.Pos) // read for what is wrong with it, and forgotten
 	}
-	s.key, s.args = k, words[count:]
+	s.key, s.word, s.args = k, words[count-1].Text, words[count:]
 	switch {
 	case s.no && !k.negatable, s.reset && !(k.negatable && words[0].Text == "option"):
 		l.alertAt(line.Pos, "'%s' cannot stand before '%s'", prefix, k.Name)

@@ -3,6 +3,7 @@ package config
 import (
 	"io/fs"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -359,8 +360,13 @@ type Template struct {
 	Prefix string
 	Low    int  // number of the first
 	High   int  // and of the last
-	SRV    bool // the name is one of a service, "_http._tcp.example.com": the answer fills address, port and weight
+	SRV    bool // as Server.SRV says
+	ID     int  // "id" of the line, that of the first server; 0: assigned
 }
+
+// SRV tells whether the name is one of a service, such as "_http._tcp.example.com": the answer to it gives address, port and
+// weight.
+func (s *Server) SRV() bool { return strings.HasPrefix(s.Address.Host, "_") && s.Resolvers != "" }
 
 // ProxyV2Options is "proxy-v2-options".
 type ProxyV2Options struct {

@@ -31,7 +31,7 @@ type HealthCheck struct {
 	Rules []*CheckRule // of CheckTCP and CheckHTTP: "tcp-check" or "http-check" lines as they stand, in order; see Script
 
 	// option httpchk: the request, unless an "http-check send" rule says otherwise. Script has joined the two.
-	Method, URI, Version string // default OPTIONS, /, HTTP/1.0
+	Method, URI, Version string // as given; empty: OPTIONS, /, HTTP/1.0
 	DisableOn404         bool   // http-check disable-on-404
 	SendState            bool   // http-check send-state
 
@@ -41,8 +41,9 @@ type HealthCheck struct {
 	ExternalCommand string // external-check command
 	ExternalPath    string // external-check path: PATH of the command
 
-	tcpRules, httpRules []*CheckRule // while the section is being read
-	inherited           bool         // tcpRules and httpRules are those of a defaults section
+	// While the section is being read. What comes of a defaults section gives way to the first line of the section itself.
+	tcpRules, httpRules                           []*CheckRule
+	tcpInherited, httpInherited, requestInherited bool
 }
 
 // CheckAction is the first word of a rule.

@@ -19,6 +19,8 @@ var chapters = []struct {
 	{"proxy", func(k *Keyword) bool { return k.Sections&inProxies != 0 }, true},
 	{"bind", func(k *Keyword) bool { return k.Sections&OnBind != 0 && k.Effect != NoEffect }, false},
 	{"stats-socket", func(k *Keyword) bool { return k.Sections == OnStatsSocket }, false},
+	{"resolvers", func(k *Keyword) bool { return k.Sections == InResolvers }, false},
+	{"mailers", func(k *Keyword) bool { return k.Sections == InMailers }, false},
 	{"server", func(k *Keyword) bool { return k.Sections&onServers != 0 }, true},
 	{"no-effect", func(k *Keyword) bool { return k.Effect == NoEffect }, true},
 }
@@ -27,7 +29,9 @@ var chapters = []struct {
 func entry(k *Keyword, sections bool) string {
 	var b strings.Builder
 	head := k.Name
-	if k.Syntax != "" {
+	if strings.HasPrefix(k.Syntax, "(") {
+		head += k.Syntax
+	} else if k.Syntax != "" {
 		head += " " + k.Syntax
 	}
 	fmt.Fprintf(&b, "#### `%s`\n\n%s\n\n", head, k.Summary)

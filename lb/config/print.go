@@ -3,6 +3,7 @@ package config
 import (
 	"bufio"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -12,6 +13,18 @@ func Print(w io.Writer, c *Config) error {
 	p := &printer{out: bufio.NewWriter(w), target: target{global: &c.Global}}
 	p.out.WriteString("global\n")
 	p.all(InGlobal)
+	for _, section := range c.Resolvers {
+		if !section.Implicit {
+			p.out.WriteString("\nresolvers " + Quote(section.Name) + "\n")
+			p.dns = section
+			p.all(InResolvers)
+		}
+	}
+	for _, section := range c.Mailers {
+		p.out.WriteString("\nmailers " + Quote(section.Name) + "\n")
+		p.mail = section
+		p.all(InMailers)
+	}
 	for _, proxy := range c.Proxies {
 		p.out.WriteString("\n" + proxy.Kind.String() + " " + Quote(proxy.Name) + "\n")
 		p.target.proxy = proxy
@@ -40,7 +53,10 @@ func (p *printer) all(place Sections) {
 }
 
 // write writes the keyword with its arguments.
-func (p *printer) write(words ...string) {
+func (p *printer) write(words ...string) { p.writeAs(p.key.Name, words...) }
+
+// writeAs writes a keyword under another name.
+func (p *printer) writeAs(name string, words ...string) {
 	if p.inline {
 		p.out.WriteByte(' ')
 	} else {
@@ -50,7 +66,7 @@ func (p *printer) write(words ...string) {
 		p.out.WriteString("no ")
 		p.negate = false
 	}
-	p.out.WriteString(p.key.Name)
+	p.out.WriteString(name)
 	for _, word := range words {
 		p.out.WriteString(" " + Quote(word))
 	}
@@ -79,9 +95,17 @@ func printBinds(p *printer) {
 
 func printServers(p *printer) {
 	key := p.key
+	var done *Template
 	for _, server := range p.proxy.Servers {
 		p.key, p.server = key, server
-		p.line(OnServer, Quote(server.Name), Quote(server.Address.String()))
+		switch t := server.Template; {
+		case t == nil:
+			p.line(OnServer, Quote(server.Name), Quote(server.Address.String()))
+		case t != done:
+			p.key = in(InBackend)["server-template"]
+			p.line(OnServer, Quote(t.Prefix), strconv.Itoa(t.Low)+"-"+strconv.Itoa(t.High), Quote(server.Address.String()))
+			done = t
+		}
 	}
 	p.server = nil
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // openers are the words that open a section that is read.
-var openers = []string{"global", "defaults", "frontend", "backend", "listen"}
+var openers = []string{"global", "defaults", "frontend", "backend", "listen", "resolvers", "mailers"}
 
 // section opens a section if the line does that.
 func (l *loader) section(line Line) bool {
@@ -16,7 +16,7 @@ func (l *loader) section(line Line) bool {
 	if !known && !slices.Contains(openers, name) {
 		return false
 	}
-	l.skipping, l.proxy, l.timeouts = known, nil, map[*Keyword]bool{}
+	l.skipping, l.proxy, l.dns, l.mail, l.timeouts = known, nil, nil, nil, map[*Keyword]bool{}
 	l.reader.SetSection(name)
 	if known {
 		l.alertAt(line.Pos, "section '%s' %s", name, reason)
@@ -30,6 +30,10 @@ func (l *loader) section(line Line) bool {
 		}
 	case "defaults":
 		l.openDefaults(line)
+	case "resolvers":
+		l.openResolvers(line)
+	case "mailers":
+		l.openMailers(line)
 	default:
 		l.openProxy(line)
 	}
@@ -125,7 +129,7 @@ func (k ProxyKind) String() string {
 
 // builtin is what holds without a defaults section.
 func builtin() *Proxy {
-	return &Proxy{Kind: Listen, Retries: 3, Balance: Balance{Draws: 2, Mask4: 32, Mask6: 128}, defaultServer: newServer(Pos{})}
+	return &Proxy{Kind: Listen, Retries: 3, LoadState: "none", Balance: Balance{Draws: 2, Mask4: 32, Mask6: 128}, defaultServer: newServer(Pos{})}
 }
 
 // derive makes a proxy that starts with the settings of a defaults section, as far as they are about the sides that it
@@ -134,6 +138,7 @@ func (p *Proxy) derive(kind ProxyKind, name string, pos Pos) *Proxy {
 	d := *p
 	d.Pos, d.Kind, d.Name = pos, kind, name
 	d.Logs = slices.Clone(p.Logs)
+	d.Health.inherit()
 	d.defaultServer = p.defaultServer.clone(Pos{}, "", Address{})
 	o, t := &d.Options, &d.Timeouts
 	if kind&Frontend == 0 {
@@ -149,6 +154,7 @@ func (p *Proxy) derive(kind ProxyKind, name string, pos Pos) *Proxy {
 		t.Server, t.ServerFin, t.Connect, t.Queue, t.Tunnel, t.Check = 0, 0, 0, 0, 0, 0
 		o.LogHealthChecks, o.TCPKAServer, o.SmartConnect, o.AbortOnClose = false, false, false, false
 		o.Transparent, o.AllBackups, o.Persist = false, false, false
+		d.Health, d.LoadState, d.StateFile, d.NoRetry, d.PanicThreshold = HealthCheck{}, "", "", false, 0
 	}
 	return &d
 }

@@ -14,6 +14,7 @@ type statement struct {
 	*loader
 	pos     Pos
 	key     *Keyword
+	word    string // the last word of the keyword as it stands, with what is in parentheses
 	place   Sections
 	args    []Word
 	no      bool // "no" stands before it
@@ -23,6 +24,8 @@ type statement struct {
 	bind    *Bind
 	server  *Server
 	socket  *StatsSocket
+	dns     *Resolvers
+	mail    *Mailers
 	several bool // the line makes more than one bind or server
 }
 

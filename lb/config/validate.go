@@ -32,8 +32,10 @@ func (l *loader) validate() {
 			l.validateBackend(p)
 		}
 		l.validateTimeouts(p)
+		l.validateHealth(p)
 	}
 	l.validateTracks()
+	l.validateSections()
 }
 
 // resolveLog settles the format, which depends on a global keyword that may stand below.
@@ -126,11 +128,7 @@ func (s *Server) settleLimits() {
 }
 
 func (l *loader) validateServer(p *Proxy, s *Server) {
-	local := s.Address.Family == Unix || s.Address.Family == Abstract
-	fixed := s.Address.Port != 0 && !s.Address.PortOffset
-	if s.Check.Enabled && !fixed && !local && s.Check.Port == 0 {
-		l.alertAt(s.Pos, "server '%s/%s' has neither a port nor a port for its check", p.Name, s.Name)
-	}
+	l.validateChecked(p, s)
 	if s.Check.Agent && s.Check.AgentPort == 0 {
 		l.alertAt(s.Pos, "server '%s/%s' : 'agent-check' needs an 'agent-port'", p.Name, s.Name)
 	}
@@ -220,6 +218,11 @@ func (l *loader) validateTracks() {
 func (l *loader) validateTrack(p *Proxy, s *Server, servers map[string]map[string]*Server) {
 	backend, at := p.Name, s
 	seen := map[*Server]bool{}
+	defer func() {
+		if _, _, other := strings.Cut(s.Track, "/"); !other {
+			s.Track = p.Name + "/" + s.Track
+		}
+	}()
 	for at.Track != "" {
 		if seen[at] {
 			l.alertAt(s.Pos, "server '%s/%s' : 'track %s' leads back to itself", p.Name, s.Name, s.Track)
