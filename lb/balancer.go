@@ -37,6 +37,7 @@ type Balancer struct {
 	listeners []*poller.Listener
 	acceptors [][]*flow.Acceptor        // by loop
 	loggers   map[string]*tcplog.Logger // by proxy
+	news      *healthNews
 
 	running  sync.WaitGroup // loops
 	softStop sync.Once
@@ -68,6 +69,7 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 	if b.say == nil {
 		b.say = func(config.Severity, string) {}
 	}
+	b.news = newHealthNews(b.say)
 	if o.MaxConnOverride > 0 {
 		b.process.MaxConn = int64(o.MaxConnOverride)
 	}
@@ -77,7 +79,7 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 	}
 	err := errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openLogs(), b.openLoops(loops, o.Pipes), b.openBackends(loops))
 	if err == nil {
-		err = b.openFrontends(loops)
+		err = errors.Join(b.connectHealth(), b.openFrontends(loops))
 	}
 	if err != nil {
 		b.close()
@@ -186,6 +188,9 @@ func (b *Balancer) Start() error {
 	// A hot loop holds a P while it waits; logs, signals and the collector need one besides.
 	// Setting it also keeps the runtime from lowering it when the affinity or the quota shrinks.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), len(b.pollers)+1))
+	for _, fb := range b.backends {
+		fb.Start()
+	}
 	started := make(chan error, 2*len(b.pollers))
 	for i, l := range b.pollers {
 		b.running.Add(1)
@@ -300,4 +305,5 @@ func (b *Balancer) close() {
 		ln.Close()
 	}
 	b.shipper.Close(flushTime)
+	b.news.close()
 }

@@ -3,6 +3,7 @@ package lb
 import (
 	"time"
 
+	"github.com/sluice-lb/sluice/lb/backend"
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/queue"
 	"github.com/sluice-lb/sluice/lb/stats"
@@ -26,12 +27,14 @@ type ProxySnapshot struct {
 	Queue             QueueSnapshot // of those who wait for any server
 	Counters          [stats.Count]uint64
 	Servers           []ServerSnapshot
+	Status            backend.BackendStatus // of its backend side
 }
 
 // ServerSnapshot is one server.
 type ServerSnapshot struct {
 	Name              string
-	State             string // "no check", or "MAINT"
+	State             string // as Status.Text
+	Status            backend.Status
 	Current, Queued   int
 	Queue             QueueSnapshot // of those who wait for this server alone
 	Total             uint64
@@ -66,14 +69,12 @@ func (b *Balancer) Snapshot() Snapshot {
 		if be != nil {
 			x.count(be.Stats)
 			x.Current, x.Queued = int(be.Flows.Value()), be.Queued()
+			x.Status = be.Status()
 			x.Queue = queueSnapshot(be.HighestQueue(), be.QueueCounts(), be.Stats, be.Waited)
 			for _, server := range be.Servers {
-				state := "no check"
-				if server.InMaintenance() {
-					state = "MAINT"
-				}
+				state := server.Status()
 				x.Servers = append(x.Servers, ServerSnapshot{
-					Name: server.Name, State: state, Current: server.Served(), Queued: server.Queued(),
+					Name: server.Name, State: state.Text, Status: state, Current: server.Served(), Queued: server.Queued(),
 					Queue: queueSnapshot(server.HighestQueue(), server.QueueCounts(), server.Stats, server.Waited),
 					Total: server.Stats.Sum(stats.Sessions), BytesIn: server.Stats.Sum(stats.BytesIn), BytesOut: server.Stats.Sum(stats.BytesOut),
 				})

@@ -26,13 +26,31 @@ func statusLines(s Snapshot) []string {
 		case config.Backend:
 			what = "Backend"
 		}
-		lines = append(lines, fmt.Sprintf("%s %s has %d servers. Conn: %d act, %d tot. Bytes: %d in, %d out.",
-			what, proxy.Name, len(proxy.Servers), proxy.Current, proxy.Total, proxy.BytesIn, proxy.BytesOut))
+		lines = append(lines, fmt.Sprintf("%s %s %s. Conn: %d act, %d tot. Bytes: %d in, %d out.",
+			what, proxy.Name, availability(proxy), proxy.Current, proxy.Total, proxy.BytesIn, proxy.BytesOut))
 		if proxy.Queue.Highest > 0 {
 			lines = append(lines, fmt.Sprintf("%s %s queue: %s.", what, proxy.Name, queueNumbers(proxy.Queued, proxy.Queue)))
 		}
 	}
 	return lines
+}
+
+// availability tells who serves.
+func availability(proxy ProxySnapshot) string {
+	st := proxy.Status
+	panics := ""
+	if st.Panics {
+		panics = "; in panic, all are used"
+	}
+	switch {
+	case len(proxy.Servers) == 0:
+		return "has no servers"
+	case st.Active > 0:
+		return fmt.Sprintf("has %d active servers and %d backup servers available%s", st.Active, st.Backup, panics)
+	case st.Backup > 0:
+		return "is running on backup servers"
+	}
+	return "has no server available" + panics
 }
 
 func queueNumbers(now int, q QueueSnapshot) string {

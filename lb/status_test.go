@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-lb/sluice/lb/backend"
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/queue"
 )
@@ -16,6 +17,7 @@ func TestStatusLines(t *testing.T) {
 			Highest: 5, Counts: queue.Counts{LookedAgain: 8, AtRisk: 3, Requeued: 2, Direct: 4, SentBack: 1},
 			TimedOut: 7, Left: 2, Waits: 4, Waited: 50 * time.Millisecond,
 		},
+		Status: backend.BackendStatus{Active: 1},
 		Servers: []ServerSnapshot{
 			{Name: "a", State: "no check", Current: 1, Queued: 2, Total: 6, Queue: QueueSnapshot{Highest: 2, Counts: queue.Counts{LookedAgain: 2, Direct: 2}}},
 			{Name: "b", State: "MAINT", Total: 3},
@@ -29,10 +31,10 @@ func TestStatusLines(t *testing.T) {
 			"Server web/a is no check. Conn: 1 act, 2 pend, 6 tot.",
 			"Server web/a queue: 2 now, 2 highest, 2 looked again, 0 at risk, 0 requeued, 2 granted directly, 0 sent back, 0 timed out, 0 left, 0 ms waited on average.",
 			"Server web/b is MAINT. Conn: 0 act, 0 pend, 3 tot.",
-			"Backend web has 2 servers. Conn: 3 act, 9 tot. Bytes: 1 in, 2 out.",
+			"Backend web has 1 active servers and 0 backup servers available. Conn: 3 act, 9 tot. Bytes: 1 in, 2 out.",
 			"Backend web queue: 1 now, 5 highest, 8 looked again, 3 at risk, 2 requeued, 4 granted directly, 1 sent back, 7 timed out, 2 left, 12 ms waited on average.",
 		}},
-		{ProxySnapshot{Name: "in", Kind: config.Frontend, Current: 3, Total: 9}, []string{"Frontend in has 0 servers. Conn: 3 act, 9 tot. Bytes: 0 in, 0 out."}},
+		{ProxySnapshot{Name: "in", Kind: config.Frontend, Current: 3, Total: 9}, []string{"Frontend in has no servers. Conn: 3 act, 9 tot. Bytes: 0 in, 0 out."}},
 	} {
 		if got := statusLines(Snapshot{Proxies: []ProxySnapshot{test.proxy}}); !slices.Equal(got, test.want) {
 			t.Errorf("%s:\n%q\nwant:\n%q", test.proxy.Name, got, test.want)

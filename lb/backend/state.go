@@ -126,7 +126,7 @@ func (s *Server) resetHealth() {
 	default:
 		p.health = p.rise
 	}
-	if s.operation != Stopped && !p.agrees() {
+	if s.operation != Stopped && !(p.agrees() && s.agent.agrees()) {
 		s.operation = Stopped
 	}
 }

@@ -75,11 +75,11 @@ func reason(r CheckResult) string {
 	return text
 }
 
-// escape writes what is not printable ASCII, and quotes, in hexadecimal.
+// escape writes what is not printable ASCII, quotes and the brackets themselves in hexadecimal.
 func escape(text string) string {
 	var b strings.Builder
 	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '"' {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '<' || c == '>' {
 			fmt.Fprintf(&b, "<%02X>", c)
 		} else {
 			b.WriteByte(c)
@@ -185,6 +185,20 @@ func (s *Server) sayReady(e Event, before Flags) {
 		e.Text = fmt.Sprintf("%s is %s (leaving maintenance).", s.title(), state)
 	}
 	s.backend.tell(e)
+	if s.admin&anyDrain != 0 {
+		s.sayStillDrain(e)
+	}
+}
+
+// sayStillDrain reminds that the server drains although something else about it has changed.
+func (s *Server) sayStillDrain(e Event) {
+	e.Kind, e.Severity = EventAdmin, severityNotice
+	if s.admin&ForcedDrain != 0 {
+		e.Text = s.title() + " remains in forced drain mode."
+	} else {
+		e.Text = s.title() + " is leaving forced drain but remains in drain mode" + s.via() + "."
+	}
+	s.backend.tell(e)
 }
 
 func (s *Server) sayStillMaint(e Event, before Flags) {
@@ -219,16 +233,9 @@ func (s *Server) sayOperation(e Event, before condition, why cause, moved int) {
 	}
 	e.Text = s.title() + e.Text + s.why(why) + s.left(moved)
 	s.backend.tell(e)
-	if before.admin&anyDrain == 0 || s.admin&anyDrain == 0 {
-		return
+	if before.admin&anyDrain != 0 && s.admin&anyDrain != 0 {
+		s.sayStillDrain(e)
 	}
-	e.Kind, e.Severity = EventAdmin, severityNotice
-	if s.admin&ForcedDrain != 0 {
-		e.Text = s.title() + " remains in forced drain mode."
-	} else {
-		e.Text = s.title() + " is leaving forced drain but remains in drain mode" + s.via() + "."
-	}
-	s.backend.tell(e)
 }
 
 func (s *Server) sayDrain(e Event, before condition, moved int) {
@@ -237,10 +244,9 @@ func (s *Server) sayDrain(e Event, before condition, moved int) {
 		e.Text = s.title() + " enters drain state" + s.viaIf(is&InheritedDrain) + s.left(moved)
 	case was != 0 && is == 0:
 		e.Text = s.title() + " is " + s.upDown() + " (leaving forced drain)."
-	case was&ForcedDrain != 0 && is == InheritedDrain:
-		e.Text = s.title() + " is leaving forced drain but remains in drain mode" + s.via() + "."
-	case was == anyDrain && is == ForcedDrain:
-		e.Text = s.title() + " remains in forced drain mode."
+	case was != is:
+		s.sayStillDrain(e)
+		return
 	default:
 		return
 	}

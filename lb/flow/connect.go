@@ -123,6 +123,7 @@ func (f *Flow) handshakeReady() {
 func (f *Flow) established() {
 	f.connected = f.loop.Now()
 	f.stage = forwarding
+	f.observe(true)
 	f.server.activity, f.server.progress = f.connected, f.connected
 	f.client.activity = f.connected
 	if t := f.target; t.SendProxy > 0 {
@@ -179,6 +180,9 @@ func (f *Flow) connectFailed(errno poller.Errno) {
 	f.dropTowards(&f.server)
 	f.cause = causeOf(errno)
 	f.countConnect(f.cause)
+	if f.cause != stats.ConnectLocal {
+		f.observe(false)
+	}
 	if poller.Exhausted(errno) {
 		f.frontend.exhausted(f.loop, errno)
 	}

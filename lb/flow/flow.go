@@ -24,12 +24,14 @@ type Loop struct {
 	record   tcplog.Record // scratch for log lines
 	header   [768]byte     // scratch for what goes before the payload
 	stop     poller.Mail
+	shutter  shutter // of servers that went down
 }
 
 // NewLoop adds a loop to the process. Call it for every loop before any of them runs.
 func NewLoop(p *Process, l *poller.Loop) *Loop {
 	loop := &Loop{Loop: l, ID: len(p.Loops), process: p}
 	loop.stop.To = loop
+	loop.shutter.loop, loop.shutter.mail.To = loop, &loop.shutter
 	p.Loops = append(p.Loops, loop)
 	return loop
 }
@@ -157,6 +159,9 @@ func (l *Loop) take() *Flow {
 
 // put recycles a flow that has ended. Its memory is cleared, so nothing of one client reaches the next.
 func (l *Loop) put(f *Flow) {
+	if l.shutter.at == f {
+		l.shutter.at = f.next
+	}
 	if f.prev != nil {
 		f.prev.next = f.next
 	} else {

@@ -41,6 +41,8 @@ const (
 	ServerTimeouts             // flows ended by timeout server, server-fin or tunnel at the server's side
 	Killed                     // flows cut by the process's stop
 	Spliced                    // bytes moved by splice
+	ServerDown                 // flows ended because their server went down: on-marked-down shutdown-sessions
+	BackupLeft                 // flows ended on a backup server because a server came up: on-marked-up shutdown-backup-sessions
 	Count                      // how many counters there are
 )
 
@@ -50,7 +52,7 @@ var Names = [Count]string{
 	"accept_exhausted", "accept_failed", "limit_reached", "rate_reached", "no_server", "queue_timeouts", "queue_left",
 	"queued", "connect_refused", "connect_unreached", "connect_timeouts", "connect_reset", "connect_local",
 	"connect_failed", "retries", "redispatches", "client_aborts", "server_aborts", "client_timeouts", "server_timeouts",
-	"killed", "spliced",
+	"killed", "spliced", "server_down", "backup_left",
 }
 
 // Counters is one set of counters.
