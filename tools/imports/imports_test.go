@@ -38,6 +38,7 @@ var rooms = map[string]room{
 	"lb/tcplog":      {never: "net/http"},
 	"lb/backend":     {ours: "lb/config lb/balance lb/queue lb/stats", never: "net os syscall"},
 	"lb/statefile":  {never: "net os syscall"},
+	"lb/mail":       {never: "net/http"},
 	"lb/resolve":     {ours: "lb/config", foreign: "github.com/miekg/dns", never: "net/http"},
 	"lb/check":       {ours: "poller lb/config lb/wire lb/backend lb/stats"},
 	"lb/flow":        {ours: "poller lb/wire lb/backend lb/stats lb/tcplog", never: "net os syscall"},
