@@ -99,8 +99,9 @@ func (f CheckFormat) Append(b []byte, v *CheckValues) []byte {
 			b = append(b, p.text...)
 			continue
 		}
-		value, _ := p.expression.Value(v)
-		b = append(b, value...)
+		if value, ok := p.expression.Value(v); ok {
+			b = append(b, value...)
+		}
 	}
 	return b
 }

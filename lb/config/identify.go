@@ -4,6 +4,12 @@ package config
 // listeners of a proxy another, its servers a third.
 func (l *loader) assignIDs() {
 	proxies := l.config.Proxies
+	for _, p := range proxies {
+		p.IDGiven = p.ID != 0
+		for _, s := range p.Servers {
+			s.IDGiven = s.ID != 0
+		}
+	}
 	numberAll(len(proxies), func(i int) *int { return &proxies[i].ID })
 	for _, p := range proxies {
 		numberAll(len(p.Binds), func(i int) *int { return &p.Binds[i].ID })

@@ -22,6 +22,41 @@ func healthGlobalKeywords() []Keyword {
 			minimum: 1, maximum: 1, once: true, behaviour: text(func(t target) *string { return &t.global.StateBase })},
 		{Name: "server-state-file", Sections: InGlobal, Syntax: "<file>", Summary: "File with the states of the servers of all proxies with `load-server-state-from-file global`.", Example: "server-state-file states",
 			minimum: 1, maximum: 1, once: true, behaviour: text(func(t target) *string { return &t.global.StateFile })},
+		{Name: "server-state-save", Sections: InGlobal, Syntax: "[every <time>]", Unit: "ms", Default: "off",
+			Summary: "**Extension.** sluice writes `server-state-file` itself: when it starts, when it is told to stop, and with `every` also in between, so that a process that is started beside it finds a fresh file. The file is replaced at once as a whole, and kept if the new one cannot be written. " +
+				"Its directory must be writable for `user`; it is opened before `chroot`, and so may lie outside. Only processes whose configurations have the same servers should share a file.",
+			Example: "server-state-save every 10s", maximum: 2, behaviour: behaviour{parse: parseStateSave, print: printStateSave}},
+	}
+}
+
+func parseStateSave(s *statement) {
+	if len(s.args) > 0 {
+		if _, ok := s.one(0, "every"); !ok {
+			return
+		}
+		if len(s.args) < 2 {
+			s.alert("'every' needs a time")
+			return
+		}
+		every, ok := s.duration(1, time.Millisecond)
+		if !ok {
+			return
+		}
+		if every < time.Second {
+			s.alert("expects a time of at least 1s, not '%s'", s.text(1))
+			return
+		}
+		s.global.StateSaveEvery = every
+	}
+	s.global.StateSave = true
+}
+
+func printStateSave(p *printer) {
+	switch g := p.global; {
+	case g.StateSaveEvery > 0:
+		p.write("every", FormatDuration(g.StateSaveEvery))
+	case g.StateSave:
+		p.write()
 	}
 }
 

@@ -53,6 +53,8 @@ type Global struct {
 
 	StateBase           string        // server-state-base: the directory of relative state files
 	StateFile           string        // server-state-file; empty: none
+	StateSave           bool          // server-state-save (an extension): StateFile is written
+	StateSaveEvery      time.Duration // and not only when the process ends, but also so often; 0: no
 	ExternalCheck       bool          // external-check: programs may be run as checks
 	InsecureForkWanted  bool          // insecure-fork-wanted, without which every external check fails
 	PreserveEnvironment bool          // external-check preserve-env
@@ -123,6 +125,7 @@ type Proxy struct {
 	Kind        ProxyKind
 	Name        string
 	ID          int // "id", given or assigned from 1 up
+	IDGiven     bool
 	GUID        string
 	Description string
 	Disabled    bool
@@ -319,6 +322,7 @@ type Server struct {
 	Pos              Pos
 	Name             string
 	ID               int // "id", given or assigned from 1 up within the backend
+	IDGiven          bool
 	GUID             string
 	Address          Address
 	Weight           int // 0..256, default 1

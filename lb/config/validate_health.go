@@ -140,7 +140,7 @@ func (s *Server) portOfCheck(p *Proxy) bool {
 		c := script[first].Connect
 		return c.Port != "" || c.Address != nil && (c.Address.Port != 0 || c.Address.Family == Unix)
 	}
-	return p.Health.Kind == CheckExternal
+	return false
 }
 
 func (l *loader) resolvers(name string) *Resolvers {
@@ -155,12 +155,12 @@ func (l *loader) resolvers(name string) *Resolvers {
 // validateSections complains about sections that help nobody.
 func (l *loader) validateSections() {
 	for _, r := range l.config.Resolvers {
-		if len(r.NameServers) == 0 && !r.ParseResolvConf {
+		if r.Name != "" && len(r.NameServers) == 0 && !r.ParseResolvConf {
 			l.warnAt(r.Pos, "resolvers '%s' has no name server", r.Name)
 		}
 	}
 	for _, m := range l.config.Mailers {
-		if len(m.Mailers) == 0 {
+		if m.Name != "" && len(m.Mailers) == 0 {
 			l.warnAt(m.Pos, "mailers '%s' has no mailer", m.Name)
 		}
 	}
