@@ -24,6 +24,7 @@ type Command struct {
 	CPUs      []int // none: wherever the harness may run
 	Stdin     io.Reader
 	Stdout    io.Writer // nil: kept with stderr, for error messages
+	Output    io.Writer // gets all of what is kept, of which error messages have the end; nil: nobody
 }
 
 // Process is a program that runs until it ends or is stopped. Any goroutine may use it.
@@ -40,6 +41,7 @@ type Process struct {
 func (r *Room) Start(c Command) (*Process, error) {
 	p := &Process{name: c.Name, command: exec.Command(c.Path, c.Arguments...), ended: make(chan struct{})}
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	p.output.all = c.Output
 	p.command.Stdin, p.command.Stdout, p.command.Stderr = c.Stdin, c.Stdout, &p.output
 	p.command.WaitDelay = 2 * time.Second
 	if c.Stdout == nil {
@@ -164,8 +166,9 @@ func (p *Process) Kill() {
 // Output is the end of what the process wrote.
 func (p *Process) Output() string { return p.output.String() }
 
-// tail keeps the end of what is written to it.
+// tail keeps the end of what is written to it, and passes all of it on.
 type tail struct {
+	all  io.Writer // may be nil
 	mu   sync.Mutex
 	text []byte
 }
@@ -178,6 +181,9 @@ func (t *tail) Write(b []byte) (int, error) {
 	t.text = append(t.text, b...)
 	if len(t.text) > 2*tailBytes {
 		t.text = bytes.Clone(t.text[len(t.text)-tailBytes:])
+	}
+	if t.all != nil {
+		return t.all.Write(b)
 	}
 	return len(b), nil
 }

@@ -6,13 +6,17 @@ import (
 	"bytes"
 	"context"
 	"embed"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"text/template"
 	"time"
 
@@ -44,22 +48,53 @@ var templates embed.FS
 
 var parsed = template.Must(template.ParseFS(templates, "*.tmpl"))
 
+// Order is how a program is started.
+type Order struct {
+	Configuration string           // written to a file; empty: it has none
+	Arguments     []string         // {config} in them stands for that file
+	Open          []netip.AddrPort // it has started when all of these are open
+	CPUs          []int
+	Directory     string    // for the file, and there already
+	Output        io.Writer // see process.Command
+}
+
+// HAProxyArguments are those with which HAProxy, and what is like it, reads its configuration and stays in the foreground.
+var HAProxyArguments = []string{"-db", "-f", "{config}"}
+
 // Start starts the subject in a room and waits until it listens. With Direct there is nothing to start: it gives nil.
 func (s *Subject) Start(ctx context.Context, room *process.Room, c Setup) (*Running, error) {
 	if s.Direct() {
 		return nil, nil
 	}
-	text, arguments, err := s.configure(c)
+	o, err := s.order(c)
 	if err != nil {
 		return nil, err
 	}
-	r := &Running{Configuration: text}
-	if r.Process, err = room.Start(process.Command{Name: s.Name, Path: s.Path, Arguments: arguments, CPUs: c.CPUs}); err != nil {
+	return s.Launch(ctx, room, o)
+}
+
+// Launch starts the subject as it is told, and waits until it listens.
+func (s *Subject) Launch(ctx context.Context, room *process.Room, o Order) (*Running, error) {
+	r := &Running{Configuration: o.Configuration}
+	file := filepath.Join(o.Directory, s.Name+".cfg")
+	var arguments []string
+	for _, a := range o.Arguments {
+		arguments = append(arguments, strings.ReplaceAll(a, "{config}", file))
+	}
+	if o.Configuration == "" {
+		r.Configuration = strings.Join(arguments, " ")
+	} else if err := os.WriteFile(file, []byte(o.Configuration), 0o600); err != nil {
 		return nil, err
 	}
-	err = r.Await(ctx, "its port to open", func() bool {
-		return Open(room, c.Listen) && (!c.Patient.IsValid() || Open(room, c.Patient))
-	})
+	var err error
+	if r.Process, err = room.Start(process.Command{Name: s.Name, Path: s.Path, Arguments: arguments, CPUs: o.CPUs, Output: o.Output}); err != nil {
+		return nil, err
+	}
+	for _, address := range o.Open {
+		if err == nil {
+			err = r.Await(ctx, "its port to open", func() bool { return Open(room, address) })
+		}
+	}
 	if err == nil {
 		r.PIDs, err = measure.Group(r.PID())
 	}
@@ -70,34 +105,30 @@ func (s *Subject) Start(ctx context.Context, room *process.Room, c Setup) (*Runn
 	return r, nil
 }
 
-// configure gives the configuration, and the arguments that make the subject use it.
-func (s *Subject) configure(c Setup) (text string, arguments []string, err error) {
-	file := filepath.Join(c.Directory, s.Name+".cfg")
+// order makes the configuration, and the arguments that make the subject use it.
+func (s *Subject) order(c Setup) (o Order, err error) {
+	o = Order{Open: []netip.AddrPort{c.Listen}, CPUs: c.CPUs, Directory: c.Directory}
 	switch s.Kind {
 	case "netpoll", "netpoll-slow":
-		arguments = []string{"-listen", c.Listen.String(), "-servers", join(c.Servers), "-loops", strconv.Itoa(c.Loops)}
+		o.Arguments = []string{"-listen", c.Listen.String(), "-servers", join(c.Servers), "-loops", strconv.Itoa(c.Loops)}
 		if s.Kind == "netpoll-slow" {
-			arguments = append(arguments, "-spin", "200us")
+			o.Arguments = append(o.Arguments, "-spin", "200us")
 		}
-		return strings.Join(arguments, " "), arguments, nil
 	case "nginx":
-		text, err = fill("nginx.conf.tmpl", struct {
+		o.Arguments = []string{"-p", c.Directory, "-c", "{config}"}
+		o.Configuration, err = fill("nginx.conf.tmpl", struct {
 			Setup
 			Module      string
 			Descriptors int
 		}{c, s.module, 2*c.Connections + 64})
-		arguments = []string{"-p", c.Directory, "-c", file}
 	default:
-		text, err = fill("haproxy.cfg.tmpl", struct {
+		o.Arguments = HAProxyArguments
+		o.Configuration, err = fill("haproxy.cfg.tmpl", struct {
 			Setup
 			CopyOnly bool
 		}{c, s.Kind == "sluice-copy"})
-		arguments = []string{"-db", "-f", file}
 	}
-	if err == nil {
-		err = os.WriteFile(file, []byte(text), 0o600)
-	}
-	return text, arguments, err
+	return o, err
 }
 
 func fill(name string, data any) (string, error) {
@@ -127,15 +158,29 @@ func Open(room *process.Room, address netip.AddrPort) (there bool) {
 	return there
 }
 
-// FreePort gives a port of an address on which nobody listens at the moment, in the room's namespace.
+// nextPort is the last port that FreePort has given or tried, counted from firstPort. Each process begins at another one.
+var nextPort atomic.Uint32
+
+func init() { nextPort.Store(uint32(os.Getpid()) * 97) }
+
+// The ports of FreePort are below those that the kernel gives to connections (ip_local_port_range): among millions of connections, one
+// would soon sit on a port that a balancer is about to listen on.
+const firstPort, lastPort = 10000, 32000
+
+// FreePort gives a port of an address on which nobody listens at the moment, in the room's namespace. It does not give it again soon.
 func FreePort(room *process.Room, address netip.Addr) (port netip.AddrPort, err error) {
-	room.Do(func() {
-		var l net.Listener
-		if l, err = net.Listen("tcp", netip.AddrPortFrom(address, 0).String()); err == nil {
-			port = l.Addr().(*net.TCPAddr).AddrPort()
-			err = l.Close()
+	for range 5000 {
+		port = netip.AddrPortFrom(address, uint16(firstPort+nextPort.Add(1)%(lastPort-firstPort)))
+		room.Do(func() {
+			var l net.Listener
+			if l, err = net.Listen("tcp", port.String()); err == nil {
+				err = l.Close()
+			}
+		})
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			break
 		}
-	})
+	}
 	if err != nil {
 		return port, fmt.Errorf("find a port: %w", err)
 	}

@@ -58,8 +58,9 @@ var built = map[string]string{
 	"sluice": module, "sluice-copy": module, "netpoll": module + "/bench/peers/netpoll", "netpoll-slow": module + "/bench/peers/netpoll",
 }
 
-// Find looks for subjects, and builds in directory what is built from this tree. A word that is no subject is an error.
-func Find(ctx context.Context, words []string, directory string) (found []*Subject, missing []Missing, err error) {
+// Find looks for subjects, and builds in directory what is built from this tree, with build tags if there are some. A word that is no subject is
+// an error.
+func Find(ctx context.Context, words []string, directory string, tags ...string) (found []*Subject, missing []Missing, err error) {
 	names := map[string]int{}
 	for _, word := range words {
 		kind, path, _ := strings.Cut(word, "=")
@@ -67,7 +68,7 @@ func Find(ctx context.Context, words []string, directory string) (found []*Subje
 		if names[kind]++; names[kind] > 1 {
 			s.Name = fmt.Sprintf("%s#%d", kind, names[kind])
 		}
-		switch known, err := s.find(ctx, directory); {
+		switch known, err := s.find(ctx, directory, tags); {
 		case !known:
 			return nil, nil, fmt.Errorf("there is no subject '%s'", kind)
 		case ctx.Err() != nil:
@@ -82,7 +83,7 @@ func Find(ctx context.Context, words []string, directory string) (found []*Subje
 }
 
 // find completes s. It gives false if there is no such kind, and an error if it is not installed.
-func (s *Subject) find(ctx context.Context, directory string) (known bool, err error) {
+func (s *Subject) find(ctx context.Context, directory string, tags []string) (known bool, err error) {
 	switch s.Kind {
 	case "direct":
 		return true, nil
@@ -92,7 +93,7 @@ func (s *Subject) find(ctx context.Context, directory string) (known bool, err e
 		}
 	case "sluice", "sluice-copy", "netpoll", "netpoll-slow":
 		if s.Path == "" {
-			s.Path, err = build(ctx, built[s.Kind], directory)
+			s.Path, err = build(ctx, built[s.Kind], directory, tags)
 		}
 	default:
 		return false, nil
@@ -130,12 +131,12 @@ func LookPath(name string) (string, error) {
 }
 
 // build builds a package once.
-func build(ctx context.Context, name, directory string) (string, error) {
+func build(ctx context.Context, name, directory string, tags []string) (string, error) {
 	path := filepath.Join(directory, filepath.Base(name))
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	command := exec.CommandContext(ctx, "go", "build", "-o", path, name)
+	command := exec.CommandContext(ctx, "go", "build", "-tags", strings.Join(tags, ","), "-o", path, name)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does
 	if output, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w: %s", name, err, output)

@@ -1,13 +1,16 @@
 //go:build linux
 
-package main
+package race
 
 import (
 	"context"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/sluice-lb/sluice/bench/frame"
 )
 
 // lane is one balanced service with clients of its own. Many lanes run side by side, so that one in which a request is
@@ -31,7 +34,14 @@ type client struct {
 	answered bool
 }
 
-// load is what the clients of all lanes do. A request is: connect, send a byte, receive one, read the end, close.
+// request asks an origin for one byte, and the end.
+var request = func() []byte {
+	b := make([]byte, frame.Header)
+	frame.Put(b, frame.Header, 1, true)
+	return b
+}()
+
+// load is what the clients of all lanes do. A request is: connect, send it, receive a byte, read the end, close.
 type load struct {
 	lanes  []*lane
 	steady bool // clients go on by themselves; otherwise a lane's clients make one request each, and wait for each other
@@ -44,11 +54,11 @@ type load struct {
 	owner   map[int]*client // by descriptor
 	pending []*client
 	latency time.Duration // moving average of those that were answered
-	loadResult
+	LoadResult
 }
 
-// loadResult is what the clients saw.
-type loadResult struct {
+// LoadResult is what the clients saw.
+type LoadResult struct {
 	Requests  uint64            `json:"requests"`  // that have ended
 	Stuck     uint64            `json:"stuck"`     // of these, that ended by timeout queue while the lane's servers were idle
 	Incidents uint64            `json:"incidents"` // lanes that had stuck requests, each time until all was quiet there
@@ -59,16 +69,16 @@ type loadResult struct {
 	Elapsed   time.Duration     `json:"elapsed"`
 }
 
-// newLoad makes n clients for each port.
-func newLoad(listening []int, n int) (*load, error) {
+// newLoad makes n clients for each address.
+func newLoad(listening []netip.AddrPort, n int) (*load, error) {
 	p, err := newPoll()
 	if err != nil {
 		return nil, err
 	}
 	l := &load{poll: p, owner: map[int]*client{}, latency: time.Millisecond}
 	l.Causes = map[string]uint64{}
-	for _, port := range listening {
-		x := &lane{address: syscall.SockaddrInet4{Addr: loopback, Port: port}, clients: make([]client, n)}
+	for _, address := range listening {
+		x := &lane{address: syscall.SockaddrInet4{Addr: address.Addr().As4(), Port: int(address.Port())}, clients: make([]client, n)}
 		for i := range x.clients {
 			x.clients[i] = client{lane: x, fd: -1}
 		}
@@ -192,7 +202,7 @@ func (l *load) start(c *client) error {
 	if err != nil && !again(err) {
 		return os.NewSyscallError("connect", err)
 	}
-	switch _, err := syscall.Write(fd, []byte{'?'}); {
+	switch _, err := syscall.Write(fd, request); {
 	case err == nil:
 		return l.poll.add(fd, readable)
 	case again(err) || err == syscall.ENOTCONN:
@@ -203,7 +213,7 @@ func (l *load) start(c *client) error {
 
 func (l *load) ready(c *client, events uint32) {
 	if events&(writable|syscall.EPOLLERR|syscall.EPOLLHUP) == writable {
-		if _, err := syscall.Write(c.fd, []byte{'?'}); err == nil && l.poll.change(c.fd, readable) == nil {
+		if _, err := syscall.Write(c.fd, request); err == nil && l.poll.change(c.fd, readable) == nil {
 			return
 		}
 	}

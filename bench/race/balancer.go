@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package race
 
 import (
 	"bytes"
@@ -8,24 +8,51 @@ import (
 	_ "embed"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"text/template"
 	"time"
+
+	"github.com/sluice-lb/sluice/bench/process"
+	"github.com/sluice-lb/sluice/bench/subject"
 )
 
-// subject is a balancer to be measured.
-type subject struct {
-	name      string // as it was asked for
-	path      string
-	version   string
-	sluice    bool     // knows the experiments, and tells its counters at SIGHUP
-	arguments []string // "{config}" stands for the file
+// balancer is a subject to be measured.
+type balancer struct {
+	*subject.Subject
+	asked string // the word that it was asked for with
+
+	room            *process.Room
+	directory, text string   // where files are, the template of the configuration
+	arguments       []string // see subject.Order
+}
+
+// sluice knows the experiments, and tells its counters at SIGHUP.
+func (b *balancer) sluice() bool { return b.asked == "sluice" }
+
+// find finds or builds a balancer. What is neither sluice nor haproxy is the path of a program, which is taken to be like haproxy unless a template
+// and arguments say otherwise. steps builds a sluice whose queue can be held up.
+func find(ctx context.Context, asked, directory string, steps bool) (*balancer, error) {
+	word := asked
+	if word != "sluice" && word != "haproxy" {
+		word = "haproxy=" + asked
+	}
+	var tags []string
+	if steps {
+		tags = []string{"queuestep"}
+	}
+	found, missing, err := subject.Find(ctx, []string{word}, directory, tags...)
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("%s: %s", asked, missing[0].Reason)
+	}
+	return &balancer{Subject: found[0], asked: asked}, nil
 }
 
 //go:embed balancer.cfg.tmpl
@@ -45,41 +72,19 @@ type settings struct {
 }
 
 type laneSettings struct {
-	Port    int
-	Servers []int // their ports
+	Port    uint16
+	Servers []uint16 // their ports
 }
 
-// findSubject finds or builds a balancer: "sluice", "haproxy", or the path of a program. steps builds a sluice whose queue
-// can be held up.
-func findSubject(ctx context.Context, name, dir string, arguments []string, steps bool) (*subject, error) {
-	s := &subject{name: name, path: name, arguments: arguments}
-	if name == "sluice" {
-		s.sluice = true
-		s.path = filepath.Join(dir, "sluice")
-		build := []string{"build", "-buildvcs=false", "-o", s.path}
-		if steps {
-			build = append(build, "-tags", "queuestep")
-		}
-		command := exec.CommandContext(ctx, "go", append(build, "github.com/sluice-lb/sluice")...)
-		if output, err := command.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("build sluice: %w\n%s", err, output)
-		}
-	}
-	path, err := exec.LookPath(s.path)
-	if err != nil {
-		return nil, err
-	}
-	if s.path, err = filepath.Abs(path); err != nil {
-		return nil, err
-	}
-	version, _ := exec.CommandContext(ctx, s.path, "-v").CombinedOutput() // some have none
-	s.version, _, _ = strings.Cut(strings.TrimSpace(string(version)), "\n")
-	return s, nil
+// running is a balancer that has been started.
+type running struct {
+	*subject.Running
+	output *output
 }
 
 // start runs the balancer and waits until all lanes are open.
-func (s *subject) start(dir, text string, c settings) (*process, error) {
-	t, err := template.New("configuration").Parse(text)
+func (b *balancer) start(ctx context.Context, c settings, lanes []netip.AddrPort) (*running, error) {
+	t, err := template.New("configuration").Parse(b.text)
 	if err != nil {
 		return nil, err
 	}
@@ -87,37 +92,37 @@ func (s *subject) start(dir, text string, c settings) (*process, error) {
 	if err := t.Execute(&written, c); err != nil {
 		return nil, err
 	}
-	file := filepath.Join(dir, "balancer.cfg")
-	if err := os.WriteFile(file, written.Bytes(), 0o600); err != nil {
-		return nil, err
-	}
-	var arguments []string
-	for _, a := range s.arguments {
-		arguments = append(arguments, strings.ReplaceAll(a, "{config}", file))
-	}
-	p, err := startProcess(s.path, arguments...)
+	r := &running{output: &output{}}
+	r.Running, err = b.Launch(ctx, b.room, subject.Order{
+		Configuration: written.String(), Arguments: b.arguments, Open: lanes, Directory: b.directory, Output: r.output,
+	})
 	if err != nil {
 		return nil, err
 	}
-	for _, x := range c.Lanes {
-		err := p.await("it listened", func() bool {
-			c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", x.Port))
-			if err == nil {
-				c.Close()
-			}
-			return err == nil
-		})
-		if err != nil {
-			p.stop()
-			return nil, err
-		}
-	}
-	time.Sleep(100 * time.Millisecond) // until the servers have seen the last of these connections
-	return p, nil
+	time.Sleep(100 * time.Millisecond) // until the servers have seen the last of the connections that tried if it is open
+	return r, nil
 }
 
-// queueCounters are what sluice counts, over all queues.
-type queueCounters struct {
+// output collects what a process writes. Any goroutine may read it.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// QueueCounters are what sluice counts, over all queues.
+type QueueCounters struct {
 	LookedAgain uint64 `json:"looked_again"`
 	AtRisk      uint64 `json:"at_risk"`
 	Requeued    uint64 `json:"requeued"`
@@ -127,24 +132,22 @@ type queueCounters struct {
 
 var queueLine = regexp.MustCompile(`SIGHUP: (\S+) \S+ queue: (.*)\.`)
 
-// counters asks sluice for its counters.
-func (s *subject) counters(p *process, lanes int) (*queueCounters, error) {
-	if err := p.command.Process.Signal(syscall.SIGHUP); err != nil {
-		return nil, err
-	}
+// counters asks sluice for its counters. They are wanted of a run that was interrupted, too.
+func (r *running) counters(ctx context.Context, lanes int) (*QueueCounters, error) {
+	r.Signal(syscall.SIGHUP)
 	last := fmt.Sprintf("SIGHUP: Proxy lane%d has", lanes-1)
-	if err := p.await("its status", func() bool {
-		_, after, there := strings.Cut(p.output.String(), last)
+	if err := r.Await(context.WithoutCancel(ctx), "its status", func() bool {
+		_, after, there := strings.Cut(r.output.String(), last)
 		return there && strings.Contains(after, "\n")
 	}); err != nil {
 		return nil, err
 	}
 	time.Sleep(50 * time.Millisecond) // the last queue's line may follow
-	return sumCounters(p.output.String()), nil
+	return sumCounters(r.output.String()), nil
 }
 
-func sumCounters(status string) *queueCounters {
-	sum := &queueCounters{}
+func sumCounters(status string) *QueueCounters {
+	sum := &QueueCounters{}
 	names := map[string]*uint64{
 		"looked again": &sum.LookedAgain, "at risk": &sum.AtRisk, "requeued": &sum.Requeued, "granted directly": &sum.Direct, "timed out": &sum.TimedOut,
 	}

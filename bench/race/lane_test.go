@@ -1,10 +1,11 @@
 //go:build linux
 
-package main
+package race
 
 import (
 	"io"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -36,7 +37,7 @@ func TestVerdicts(t *testing.T) {
 					if err != nil {
 						return
 					}
-					if _, err := io.ReadFull(c, make([]byte, 1)); err != nil { // an unread request would make the end a reset
+					if _, err := io.ReadFull(c, make([]byte, len(request))); err != nil { // an unread request would make the end a reset
 						return
 					}
 					go func() {
@@ -50,7 +51,7 @@ func TestVerdicts(t *testing.T) {
 					}()
 				}
 			}()
-			l, err := newLoad([]int{listener.Addr().(*net.TCPAddr).Port}, 2)
+			l, err := newLoad([]netip.AddrPort{listener.Addr().(*net.TCPAddr).AddrPort()}, 2)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +60,7 @@ func TestVerdicts(t *testing.T) {
 				t.Fatal(err)
 			}
 			if l.Requests != 2 || l.Stuck != test.stuck || l.Late != test.late || l.Failed != test.failed || l.Incidents != test.ends {
-				t.Errorf("%+v", l.loadResult)
+				t.Errorf("%+v", l.LoadResult)
 			}
 		})
 	}

@@ -1,15 +1,10 @@
-//go:build linux
-
-package main
+package result
 
 import "math"
 
-// confidence of all intervals.
-const confidence = 0.95
-
-// interval is where a probability lies that showed itself k times in n trials, by Clopper and Pearson (1934): exact, so
-// never too narrow, and meaningful for k = 0, where it ends at about 3.7/n. The trials must be independent of each other.
-func interval(k, n uint64) (low, high float64) {
+// Proportion is where a probability lies that showed itself k times in n trials, by Clopper and Pearson (1934): exact, so
+// never too narrow, and meaningful for k = 0, where it ends at about 3.7/n: the 95 % interval. The trials must be independent of each other.
+func Proportion(k, n uint64) (low, high float64) {
 	if n == 0 {
 		return 0, 1
 	}

@@ -1,6 +1,4 @@
-//go:build linux
-
-package main
+package result
 
 import (
 	"math"
@@ -8,7 +6,7 @@ import (
 )
 
 // Values from tables, and those that have a closed form.
-func TestInterval(t *testing.T) {
+func TestProportion(t *testing.T) {
 	closed := func(n float64) float64 { return 1 - math.Pow(0.025, 1/n) }
 	for _, test := range []struct {
 		k, n      uint64
@@ -23,7 +21,7 @@ func TestInterval(t *testing.T) {
 		{5, 100, 0.016432, 0.112835},
 		{50, 100, 0.398321, 0.601679},
 	} {
-		low, high := interval(test.k, test.n)
+		low, high := Proportion(test.k, test.n)
 		if math.Abs(low-test.low) > 1e-6 || math.Abs(high/test.high-1) > 1e-4 {
 			t.Errorf("%d of %d: %g to %g, want %g to %g", test.k, test.n, low, high, test.low, test.high)
 		}
@@ -31,18 +29,18 @@ func TestInterval(t *testing.T) {
 }
 
 // The ends are where the binomial distribution leaves the half of what confidence allows, and rare events are Poisson's.
-func TestIntervalCoversItsTails(t *testing.T) {
+func TestProportionCoversItsTails(t *testing.T) {
 	for _, test := range []struct{ k, n uint64 }{{1, 7}, {2, 30}, {29, 30}, {40, 300}, {7, 2000}} {
-		low, high := interval(test.k, test.n)
+		low, high := Proportion(test.k, test.n)
 		if above, below := 1-binomialBelow(test.k, test.n, low), binomialBelow(test.k+1, test.n, high); math.Abs(above-0.025) > 1e-8 || math.Abs(below-0.025) > 1e-8 {
 			t.Errorf("%d of %d: tails %g and %g", test.k, test.n, above, below)
 		}
 	}
 	// 4 events of a Poisson process: 1.0899 to 10.2416.
-	if low, high := interval(4, 5_000_000); math.Abs(low*5e6-1.0899) > 1e-3 || math.Abs(high*5e6-10.2416) > 1e-3 {
+	if low, high := Proportion(4, 5_000_000); math.Abs(low*5e6-1.0899) > 1e-3 || math.Abs(high*5e6-10.2416) > 1e-3 {
 		t.Errorf("4 in 5 million: %g to %g per 5 million", low*5e6, high*5e6)
 	}
-	if low, high := interval(400_000, 20_000_000); low > 0.02 || high < 0.02 || high-low > 2e-4 {
+	if low, high := Proportion(400_000, 20_000_000); low > 0.02 || high < 0.02 || high-low > 2e-4 {
 		t.Errorf("many of many: %g to %g", low, high)
 	}
 }

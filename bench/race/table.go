@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package race
 
 import (
 	"fmt"
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// writeRows writes a table, and below it what a reader should be suspicious about.
-func writeRows(out io.Writer, rows []*raceRow) {
+// Write writes a table, and below it what a reader should be suspicious about.
+func Write(out io.Writer, rows []*Row) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "balancer\trecheck\tloops\tservers\tclients\trequests\tper second\tat risk per 1,000 (95%)\trequeued\tstuck per million (95%)\tstuck\tincidents\tlogged sQ\tlongest wait\t")
 	for _, r := range rows {
@@ -42,7 +42,7 @@ func estimated(rate [3]float64) string {
 }
 
 // doubts are reasons not to take the row at its word.
-func (r *raceRow) doubts() []string {
+func (r *Row) doubts() []string {
 	var list []string
 	if r.OverLimit > 0 {
 		list = append(list, fmt.Sprintf("a server had more connections than its maxconn %d times", r.OverLimit))
