@@ -23,12 +23,12 @@ import (
 
 // Options say what to measure. A list makes one row for each combination of its values.
 type Options struct {
-	Balancers      []string // sluice (built from this tree), haproxy, or paths of programs
-	Recheck        []string // sluice's tune.queue-recheck: on, off
-	Loops, Servers []int    // of the balancer, in a lane
-	Lanes, Clients int      // Clients of a lane; 0: twice as many as it has servers
-	Requests       uint64   // of a row; 0: until Longest
-	Seconds        time.Duration
+	Balancers      []string      // sluice (built from this tree), haproxy, or paths of programs
+	Recheck        []string      // sluice's tune.queue-recheck: on, off
+	Loops, Servers []int         // of the balancer, in a lane
+	Lanes, Clients int           // Clients of a lane; 0: twice as many as it has servers
+	Requests       uint64        // of a row; 0: until Longest
+	Longest        time.Duration // of a row
 	Spread         time.Duration // of requests; 0: as long as one lasts
 	TimeoutQueue   time.Duration
 	Load           string // rounds, steady
