@@ -8,7 +8,7 @@ import (
 )
 
 // Print writes a configuration in its canonical form: defaults resolved, one listener and one server on a line, all
-// numbers given. Load makes an equal one of it, but for positions. The error is w's.
+// numbers given. Load makes an equal one of it, but for positions and for IDGiven. The error is w's.
 func Print(w io.Writer, c *Config) error {
 	p := &printer{out: bufio.NewWriter(w), target: target{global: &c.Global}}
 	p.out.WriteString("global\n")
