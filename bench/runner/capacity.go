@@ -31,36 +31,67 @@ func (r *runner) capacities(ctx context.Context, p *place, able []*subject.Subje
 		if err != nil {
 			return found, fmt.Errorf("%s: capacity: %w", s.Name, err)
 		}
-		p.rates[s.Name] = rate.subject
-		if all == 0 || rate.subject < all {
-			all = rate.subject
-		}
+		mine := rate.subject
 		if p.Of == scenario.Lowest {
-			all = min(all, rate.generator)
+			mine = min(mine, rate.generator)
+		}
+		p.rates[s.Name] = mine
+		if all == 0 || mine < all {
+			all, p.setter = mine, s
 		}
 	}
 	if p.Of != "" {
-		for _, s := range able {
-			p.rates[s.Name] = all
-		}
+		p.rateForAll(able, all)
 	}
 	return found, nil
 }
 
-// capacity is units per second.
-type capacity struct{ subject, generator float64 }
+func (p *place) rateForAll(able []*subject.Subject, rate float64) {
+	for _, s := range able {
+		p.rates[s.Name] = rate
+	}
+}
 
-// capacityOf measures what a subject can do under the load in closed loop, and what load and origin can, once per load.
+// refresh finds capacities again that are no longer fresh, before a round: of each subject, or of the one that sets the rate. Machines change
+// their speed, virtual ones by a half within a minute; half of a capacity of then may be all of it now.
+func (r *runner) refresh(ctx context.Context, p *place, able []*subject.Subject) error {
+	switch {
+	case p.Capacity == 0:
+		return nil
+	case p.Of == "":
+		_, err := r.capacities(ctx, p, able)
+		return err
+	}
+	_, err := r.capacities(ctx, p, []*subject.Subject{p.setter})
+	p.rateForAll(able, p.rates[p.setter.Name])
+	return err
+}
+
+// fresh is how long a capacity is taken to be true.
+const fresh = 15 * time.Second
+
+// shortestLook is the measured time that a capacity is found in at least.
+const shortestLook = 300 * time.Millisecond
+
+// capacity is units per second.
+type capacity struct {
+	subject, generator float64
+	found              time.Time
+}
+
+// capacityOf measures what a subject can do under the load in closed loop, and what load and origin can, if that is not known from a moment ago.
 func (r *runner) capacityOf(ctx context.Context, p *place, s *subject.Subject) (capacity, error) {
 	text, err := json.Marshal(p.spec)
 	if err != nil {
 		return capacity{}, err
 	}
 	key := fmt.Sprintf("%s %s %d %s", s.Name, p.network.name, loops(p.Scenario), text)
-	if rate, known := r.capacity[key]; known {
+	if rate, known := r.capacity[key]; known && time.Since(rate.found) < fresh {
 		return rate, nil
 	}
-	look, err := r.run(ctx, p, s, 0, nil)
+	longer := *p
+	longer.spec.Duration = max(p.spec.Duration, shortestLook)
+	look, err := r.run(ctx, &longer, s, 0, nil)
 	if err != nil {
 		return capacity{}, err
 	}
@@ -70,6 +101,7 @@ func (r *runner) capacityOf(ctx context.Context, p *place, s *subject.Subject) (
 	span := measure.Between(look.before.machine, look.after.machine)
 	units := float64(look.load.Requests) * span.Length.Seconds() / look.load.Duration.Seconds()
 	rate := full(units, span.Length, look.after.subject.Minus(look.before.subject).Ran, span.BusyShare(r.cores.Load...), loops(p.Scenario))
+	rate.found = time.Now()
 	r.capacity[key] = rate
 	return rate, nil
 }
