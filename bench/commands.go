@@ -29,14 +29,15 @@ Scenarios:
 
 // runPlan is a kind of run: how much of everything.
 type runPlan struct {
-	rounds   int
-	budget   time.Duration // for all of it
-	shortest time.Duration // of a run
+	rounds    int
+	secondary int           // rounds of scenarios without a target
+	budget    time.Duration // for all of it
+	shortest  time.Duration // of a run
 }
 
 var (
-	quickPlan = runPlan{3, 165 * time.Second, 200 * time.Millisecond}
-	fullPlan  = runPlan{10, 29 * time.Minute, 500 * time.Millisecond}
+	quickPlan = runPlan{3, 3, 165 * time.Second, 200 * time.Millisecond}
+	fullPlan  = runPlan{10, 6, 29 * time.Minute, 500 * time.Millisecond}
 )
 
 const longest = 5 * time.Second
@@ -58,7 +59,7 @@ func runCommand(ctx context.Context, arguments []string, out, remarks io.Writer)
 	}
 	names := f.String("scenarios", "", "`list` of scenarios; keepalive* means all that begin so (default: all, with -quick some)")
 	words := f.String("subjects", "", "`list` of subjects; a name, or name=path (default: all, and those in HAPROXY=path:path)")
-	rounds := f.Int("rounds", 0, "rounds (default 10, with -quick 3)")
+	rounds := f.Int("rounds", 0, "rounds (default 10, and 6 of scenarios without a target; with -quick 3)")
 	quick := f.Bool("quick", false, "in three minutes: fewer scenarios, three rounds")
 	full := f.Bool("full", false, "in thirty minutes: everything (the default)")
 	budget := f.Duration("budget", 0, "time for all of it, which says how long a run is (default 29m, with -quick 2m45s)")
@@ -82,7 +83,7 @@ func runCommand(ctx context.Context, arguments []string, out, remarks io.Writer)
 		plan = quickPlan
 	}
 	if *rounds > 0 {
-		plan.rounds = *rounds
+		plan.rounds, plan.secondary = *rounds, *rounds
 	}
 	if *budget > 0 {
 		plan.budget = *budget
@@ -94,7 +95,7 @@ func runCommand(ctx context.Context, arguments []string, out, remarks io.Writer)
 	given := map[string]bool{}
 	f.Visit(func(x *flag.Flag) { given[x.Name] = true })
 	o := runner.Options{
-		Scenarios: chosen, Rounds: plan.rounds, Tolerate: *tolerate, Calls: *calls || !given["calls"] && !*quick, Profile: *profile || !given["profile"] && !*quick,
+		Scenarios: chosen, Rounds: plan.rounds, Secondary: plan.secondary, Tolerate: *tolerate, Calls: *calls || !given["calls"] && !*quick, Profile: *profile || !given["profile"] && !*quick,
 	}
 	o.Compare = *compare || !given["compare"] && !*quick && *names == ""
 	if o.Compare {

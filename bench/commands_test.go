@@ -129,7 +129,7 @@ func TestPlan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := runner.Options{Scenarios: chosen, Subjects: subjects, Rounds: c.plan.rounds, Calls: !c.quick, Profile: !c.quick}
+		o := runner.Options{Scenarios: chosen, Subjects: subjects, Rounds: c.plan.rounds, Secondary: c.plan.secondary, Calls: !c.quick, Profile: !c.quick}
 		runs, beside := o.Looks()
 		length, warmup := c.plan.times(runs, beside)
 		if all := time.Duration(runs)*(length+warmup) + beside; all > c.limit || length < 100*time.Millisecond {

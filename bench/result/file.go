@@ -22,7 +22,7 @@ type File struct {
 	Interrupted bool          `json:"interrupted,omitempty"`
 	Command     []string      `json:"command"`
 	Machine     Machine       `json:"machine"`
-	Rounds      int           `json:"rounds"`   // asked for; a scenario can have fewer
+	Rounds      int           `json:"rounds"`   // of scenarios with a target; others can have fewer
 	Length      time.Duration `json:"length"`   // measured time of a run, ns
 	Warmup      time.Duration `json:"warmup"`   // before it, ns
 	Tolerate    float64       `json:"tolerate"` // share of a run that a subject may have waited for its core, or the hypervisor taken

@@ -156,7 +156,6 @@ type place struct {
 	origins *origins
 	spec    load.Spec          // without target and rate
 	rates   map[string]float64 // with Capacity: of which share is taken, by subject
-	setter  *subject.Subject   // of them, where one sets the rate for all
 }
 
 func (r *runner) scenario(ctx context.Context, s *scenario.Scenario, out *result.Scenario) error {
@@ -188,9 +187,6 @@ func (r *runner) scenario(ctx context.Context, s *scenario.Scenario, out *result
 		return err
 	}
 	for round := range r.rounds(s) {
-		if err := r.refresh(ctx, p, subjects); err != nil {
-			return err
-		}
 		for turn := range subjects {
 			subject := subjects[(round+turn)%len(subjects)]
 			if err := r.one(ctx, p, subject, round); err != nil {
@@ -215,11 +211,8 @@ func (o *Options) Looks() (n int, beside time.Duration) {
 	n = o.Total()
 	for i := range o.Scenarios {
 		s := &o.Scenarios[i]
-		switch {
-		case s.Capacity > 0 && s.Of == "":
-			n += len(o.Subjects) * o.rounds(s)
-		case s.Capacity > 0:
-			n += len(o.Subjects) + o.rounds(s)
+		if s.Capacity > 0 {
+			n += len(o.Subjects)
 		}
 		if s.Detailed() && o.Calls {
 			n += len(o.Subjects)
