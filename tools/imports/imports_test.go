@@ -42,7 +42,7 @@ var rooms = map[string]room{
 	"lb/resolve":     {ours: "lb/config", foreign: "github.com/miekg/dns", never: "net/http"},
 	"lb/check":       {ours: "poller lb/config lb/wire lb/backend lb/stats"},
 	"lb/flow":        {ours: "poller lb/wire lb/backend lb/stats lb/tcplog", never: "net os syscall"},
-	"lb":             {ours: "poller lb/config lb/wire lb/balance lb/queue lb/stats lb/tcplog lb/backend lb/check lb/flow"},
+	"lb":             {ours: "poller lb/config lb/wire lb/balance lb/queue lb/stats lb/tcplog lb/backend lb/resolve lb/check lb/flow lb/statefile lb/mail"},
 	"examples":       {},
 	"lb/demo":        {ours: "lb lb/config examples"},
 	".":              {ours: "lb lb/demo"},
