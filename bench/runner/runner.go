@@ -156,6 +156,7 @@ type place struct {
 	origins *origins
 	spec    load.Spec          // without target and rate
 	rates   map[string]float64 // with Capacity: of which share is taken, by subject
+	setter  *subject.Subject   // of them, where one sets the rate for all
 }
 
 func (r *runner) scenario(ctx context.Context, s *scenario.Scenario, out *result.Scenario) error {
@@ -187,6 +188,9 @@ func (r *runner) scenario(ctx context.Context, s *scenario.Scenario, out *result
 		return err
 	}
 	for round := range r.rounds(s) {
+		if err := r.refresh(ctx, p, subjects); err != nil {
+			return err
+		}
 		for turn := range subjects {
 			subject := subjects[(round+turn)%len(subjects)]
 			if err := r.one(ctx, p, subject, round); err != nil {
@@ -211,8 +215,11 @@ func (o *Options) Looks() (n int, beside time.Duration) {
 	n = o.Total()
 	for i := range o.Scenarios {
 		s := &o.Scenarios[i]
-		if s.Capacity > 0 {
-			n += len(o.Subjects)
+		switch {
+		case s.Capacity > 0 && s.Of == "":
+			n += len(o.Subjects) * o.rounds(s)
+		case s.Capacity > 0:
+			n += len(o.Subjects) + o.rounds(s)
 		}
 		if s.Detailed() && o.Calls {
 			n += len(o.Subjects)
