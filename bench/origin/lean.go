@@ -27,7 +27,6 @@ type lean struct {
 	scratch  []byte
 	answer   []byte
 	events   [256]unix.EpollEvent
-	timeout  unix.Timespec
 	stalled  bool
 
 	connections, requests, bytesIn, bytesOut, errors uint64

@@ -67,6 +67,7 @@ func (p *part) write(name string) error {
 			return err
 		}
 	}
+	p.generator()
 	p.left()
 	p.configurations()
 	return nil
