@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluice-lb/sluice/lb/stats"
 	"github.com/sluice-lb/sluice/lb/tcplog"
+	"github.com/sluice-lb/sluice/poller"
 )
 
 // end closes a flow: counters, the log line, both sockets, the slot, the places within the limits. The letters are its
@@ -24,6 +25,7 @@ func (f *Flow) end(cause, at byte) {
 	if granted { // another loop may be writing the request still: Deliver will recycle the flow
 		f.stage = orphaned
 	}
+	f.closeServer()
 	// HAProxy's counts in the log line leave out the server's slot and the backend's place, which are free by then.
 	if !granted {
 		f.releaseSlot()
@@ -31,7 +33,7 @@ func (f *Flow) end(cause, at byte) {
 	if !f.logged {
 		f.log(false)
 	}
-	f.closeSockets()
+	f.closeClient()
 	f.bind.release()
 	if granted {
 		return
@@ -60,20 +62,33 @@ func (f *Flow) recycle() {
 	f.loop.put(f)
 }
 
-func (f *Flow) closeSockets() {
+// closeServer closes the server's socket: before its slot goes to the next flow, so that the server, too, sees this one end
+// before that one begins.
+func (f *Flow) closeServer() {
 	l := f.loop
 	f.dropTowards(&f.client)
 	f.dropTowards(&f.server)
+	l.closed = poller.Addr{}
+	if !f.server.Open() {
+		return
+	}
+	if f.frontend.LogBackendSource {
+		l.closed = l.LocalAddr(&f.server.Socket)
+	}
+	if f.backend.NoLinger {
+		f.server.Abort()
+	}
+	l.Close(&f.server.Socket)
+}
+
+func (f *Flow) closeClient() {
+	l := f.loop
 	if f.connected == 0 && !f.client.readClosed {
 		f.discard()
 	}
 	if f.frontend.NoLinger {
 		f.client.Abort()
 	}
-	if f.server.Open() && f.backend.NoLinger {
-		f.server.Abort()
-	}
-	l.Close(&f.server.Socket)
 	l.Close(&f.client.Socket)
 	if f.told != nil {
 		l.putTold(f.told)
@@ -206,8 +221,11 @@ func (f *Flow) fill(r *tcplog.Record) {
 	}
 	if f.target != nil {
 		r.BackendAddr = f.targetAddr(f.target).AddrPort
-		if fe.LogBackendSource && f.server.Open() {
+		switch {
+		case fe.LogBackendSource && f.server.Open():
 			r.BackendSource = f.loop.LocalAddr(&f.server.Socket).AddrPort
+		case fe.LogBackendSource:
+			r.BackendSource = f.loop.closed.AddrPort
 		}
 	}
 }

@@ -21,6 +21,7 @@ type Loop struct {
 	requests *request      // recycled, too
 	flows    *Flow         // the open ones, a doubly linked list
 	count    int           // of open flows
+	closed   poller.Addr   // of the server connection that end closed last, for its log line; zero unless a format wants it
 	record   tcplog.Record // scratch for log lines
 	header   [768]byte     // scratch for what goes before the payload
 	stop     poller.Mail
