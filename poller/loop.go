@@ -55,6 +55,7 @@ type Loop struct {
 	now       time.Duration // since the process's epoch, read once a turn
 	busy      time.Duration // when the last event came
 	wall      time.Time     // the wall clock of this turn, read on demand
+	hurried   bool          // see Hurry
 	buffer    []byte
 	pipes     []*Pipe // idle ones
 	openPipes int

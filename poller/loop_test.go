@@ -144,12 +144,24 @@ type counter struct {
 func (c *counter) Deliver(*Mail) { c.n++; c.done.Done() }
 
 // No mail is lost or left lying, however the posts fall between a loop's look and its sleep.
-func TestMailArrives(t *testing.T) {
+func TestMailArrives(t *testing.T) { testMail(t, false) }
+
+// The same while the loop is in a hurry. Once there is nothing to do, it sleeps all the same.
+func TestMailArrivesInAHurry(t *testing.T) {
+	l := testMail(t, true)
+	for deadline := time.Now().Add(5 * time.Second); !l.waiting.Load(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not sleep")
+		}
+	}
+}
+
+func testMail(t *testing.T, hurry bool) *Loop {
 	const posters, each = 4, 20_000
 	var done sync.WaitGroup
 	done.Add(posters * each)
 	c := &counter{done: &done}
-	l := startLoop(t, func(*Loop) {})
+	l := startLoop(t, func(l *Loop) { l.Hurry(hurry) })
 	for p := range posters {
 		go func() {
 			for i := range each {
@@ -164,6 +176,7 @@ func TestMailArrives(t *testing.T) {
 	if c.n != posters*each {
 		t.Fatalf("%d of %d delivered", c.n, posters*each)
 	}
+	return l
 }
 
 type stale struct{ ready int }

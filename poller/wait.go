@@ -12,6 +12,9 @@ const (
 	hotWait = 2 * time.Millisecond
 	// coldAfter is how long a loop stays hot without an event.
 	coldAfter = 5 * time.Millisecond
+	// hurryFor is how long a loop that is in a hurry asks for events before it sleeps. To be woken takes it tens of µs; what a
+	// busy server and client on the same machine need for their next step is about as much.
+	hurryFor = 100 * time.Microsecond
 )
 
 // wait fills l.events and returns their number.
@@ -28,6 +31,11 @@ func (l *Loop) wait() int {
 	if timeout == 0 {
 		n, _ := epollWaitRaw(l.epoll, l.events, 0)
 		return n
+	}
+	if l.hurried && l.now == l.busy && l.options.Now == nil {
+		if n := l.hurry(); n > 0 {
+			return n
+		}
 	}
 	l.waiting.Store(true)
 	if l.mail.head.Load() != nil || l.stopped.Load() {
@@ -47,6 +55,20 @@ func (l *Loop) wait() int {
 	l.waiting.Store(false)
 	return n
 }
+
+// hurry asks for events again and again, for a bounded time after a turn that had some.
+func (l *Loop) hurry() int {
+	for until := time.Since(epoch) + hurryFor; time.Since(epoch) < until && l.mail.head.Load() == nil; {
+		if n, _ := epollWaitRaw(l.epoll, l.events, 0); n > 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+// Hurry says whether somebody is held up by each µs that the loop sleeps too long. If so, it stays awake for up to 100 µs
+// after each turn that had events.
+func (l *Loop) Hurry(on bool) { l.hurried = on }
 
 // untilTimer is the time to the first timer in milliseconds, rounded up; -1 if there is none.
 func (l *Loop) untilTimer() int {

@@ -34,6 +34,7 @@ func (f *Flow) chosen(outcome backend.Outcome) {
 	case backend.Granted:
 		f.queueEnd = f.loop.Now()
 		if f.stage == queued {
+			f.loop.waits(-1)
 			f.request.CountWait(f.queueEnd - f.attempt)
 		}
 		f.answered()
@@ -48,6 +49,7 @@ func (f *Flow) chosen(outcome backend.Outcome) {
 		f.slot = nil
 		if f.stage != queued { // not when it was sent back: it has waited since then
 			f.stage = queued
+			f.loop.waits(1)
 			f.attempt = f.loop.Now()
 		}
 		if f.client.closing && f.clientLeft() {
@@ -57,6 +59,7 @@ func (f *Flow) chosen(outcome backend.Outcome) {
 	case backend.NoServer:
 		f.answered()
 		if f.stage == queued { // sent back: it waits no more, and no grant is on its way
+			f.loop.waits(-1)
 			f.queueEnd = f.loop.Now()
 			f.stage = connecting
 		}

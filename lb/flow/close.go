@@ -18,6 +18,7 @@ func (f *Flow) end(cause, at byte) {
 	l.Disarm(&f.timer)
 	f.countBytes()
 	if f.stage == queued {
+		f.loop.waits(-1)
 		f.countLeft(cause)
 		f.queueEnd = l.Now()
 	}

@@ -8,7 +8,8 @@
 //  4. connect.go: a nonblocking connect; failures are retried at the same server or redispatched to another; then what
 //     goes before the payload (SOCKS4, PROXY header) is sent.
 //  5. forward.go: bytes both ways, by copy or by splice, each direction ending by itself (half-close).
-//  6. close.go: the slot goes to the next waiter, the log line is written, both sockets close, the flow is used again.
+//  6. close.go: the server's socket closes, the slot goes to the next waiter, the log line is written, the client's
+//     socket closes, the flow is used again.
 //
 // timeout.go keeps the one timer that serves all stages.
 //

@@ -26,6 +26,7 @@ type Loop struct {
 	header   [768]byte     // scratch for what goes before the payload
 	stop     poller.Mail
 	shutter  shutter // of servers that went down
+	waiters  int     // flows that wait for a slot
 }
 
 // NewLoop adds a loop to the process. Call it for every loop before any of them runs.
@@ -132,6 +133,13 @@ func (f *Flow) other(s *side) *side {
 
 // freshFlows are allocated at once: the allocator would round each one up.
 const freshFlows = 64
+
+// waits counts n flows more that wait for a slot. While there are any, how soon the loop sees a flow end is how soon the next
+// one begins.
+func (l *Loop) waits(n int) {
+	l.waiters += n
+	l.Hurry(l.waiters > 0)
+}
 
 // take gives a flow for a new client.
 func (l *Loop) take() *Flow {

@@ -302,8 +302,8 @@ func (s *script) over() {
 	for deadline := time.Now().Add(5 * time.Second); s.loop.count != 0 && time.Now().Before(deadline); {
 		s.settle()
 	}
-	if s.loop.count != 0 || s.loop.flows != nil {
-		s.t.Errorf("%d flows are open", s.loop.count)
+	if s.loop.count != 0 || s.loop.flows != nil || s.loop.waiters != 0 {
+		s.t.Errorf("%d flows are open, %d wait", s.loop.count, s.loop.waiters)
 	}
 	for what, n := range map[string]int64{
 		"process": s.process.Flows.Value(), "frontend": s.frontend.Flows.Value(), "bind": s.bind.Flows.Value(), "backend": s.backend.Flows.Value(),
