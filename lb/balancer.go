@@ -3,6 +3,7 @@ package lb
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
 	"sync"
 	"time"
@@ -38,6 +39,9 @@ type Balancer struct {
 	acceptors [][]*flow.Acceptor        // by loop
 	loggers   map[string]*tcplog.Logger // by proxy
 	news      *healthNews
+	names     *names
+	// lastAddress gives what the state file has of a server's address; nil: there is none.
+	lastAddress func(*config.Proxy, *config.Server) (netip.Addr, bool)
 
 	running  sync.WaitGroup // loops
 	softStop sync.Once
@@ -77,14 +81,18 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 		b.logger.Message(tcplog.Emergency, text)
 		go b.say(config.Alert, text) // standard error may be a pipe that nobody reads
 	}
-	err := errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openLogs(), b.openLoops(loops, o.Pipes), b.openBackends(loops))
+	b.openStates(b.say)
+	err := errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openLogs(), b.openLoops(loops, o.Pipes), b.openStateSaver(), b.openBackends(loops, func(pos config.Pos, text string) {
+		b.say(config.Warning, fmt.Sprintf("config : [%s:%d] : %s", pos.File, pos.Line, text))
+	}))
 	if err == nil {
-		err = errors.Join(b.connectHealth(), b.openFrontends(loops))
+		err = errors.Join(b.connectHealth(), b.openNames(), b.openMailers(), b.openFrontends(loops))
 	}
 	if err != nil {
 		b.close()
 		return nil, err
 	}
+	b.restoreStates()
 	return b, nil
 }
 
@@ -94,7 +102,13 @@ func Check(cfg *config.Config) []config.Diagnostic {
 	b := &Balancer{config: cfg, process: &flow.Process{}, backends: make(map[string]*flow.Backend), loggers: make(map[string]*tcplog.Logger), shipper: tcplog.NewShipper(1, tcplog.ShipperOptions{})}
 	defer b.shipper.Close(0)
 	var found []config.Diagnostic
-	for _, err := range flatten(errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openLogs(), b.openBackends(1))) {
+	warn := func(pos config.Pos, text string) {
+		found = append(found, config.Diagnostic{Severity: config.Warning, Pos: pos, Text: text})
+	}
+	b.openStates(func(severity config.Severity, text string) {
+		found = append(found, config.Diagnostic{Severity: severity, Text: text})
+	})
+	for _, err := range flatten(errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openLogs(), b.openBackends(1, warn), b.openNames(), b.openMailers())) {
 		var placed *placedError
 		d := config.Diagnostic{Severity: config.Alert, Text: err.Error()}
 		if errors.As(err, &placed) {
@@ -159,7 +173,8 @@ func (b *Balancer) openLoops(loops, pipes int) error {
 	return nil
 }
 
-func (b *Balancer) openBackends(loops int) error {
+func (b *Balancer) openBackends(loops int, warn func(config.Pos, string)) error {
+	names := initialNames{last: b.lastAddress, warn: warn}
 	var errs []error
 	for _, p := range b.config.Proxies {
 		if p.Disabled || p.Kind&config.Backend == 0 {
@@ -173,7 +188,7 @@ func (b *Balancer) openBackends(loops int) error {
 		if b.config.Global.Tune.NoQueueRecheck {
 			servers.WithoutRecheck()
 		}
-		fb, err := newFlowBackend(b.config, p, servers)
+		fb, err := newFlowBackend(b.config, p, servers, names)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -191,6 +206,9 @@ func (b *Balancer) Start() error {
 	for _, fb := range b.backends {
 		fb.Start()
 	}
+	b.mailers.start(b)
+	b.names.set.Start()
+	b.saver.start()
 	started := make(chan error, 2*len(b.pollers))
 	for i, l := range b.pollers {
 		b.running.Add(1)
@@ -243,6 +261,7 @@ func (b *Balancer) everyLoop(do func(i int)) {
 // already holds for us are still served.
 func (b *Balancer) SoftStop() {
 	b.softStop.Do(func() {
+		b.saver.last()
 		go func() {
 			b.everyLoop(func(i int) {
 				for _, a := range b.acceptors[i] {
@@ -284,6 +303,8 @@ const flushTime = 500 * time.Millisecond
 func (b *Balancer) Stop() {
 	b.stop.Do(func() {
 		b.softStop.Do(func() {}) // no soft stop may begin any more
+		b.saver.last()
+		b.names.set.Stop()
 		for _, l := range b.process.Loops {
 			l.Cut()
 		}
@@ -304,6 +325,11 @@ func (b *Balancer) close() {
 	for _, ln := range b.listeners {
 		ln.Close()
 	}
+	b.mailers.stop()
+	b.saver.close()
 	b.shipper.Close(flushTime)
+	if b.names != nil {
+		b.names.set.Stop()
+	}
 	b.news.close()
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/sluice-lb/sluice/poller"
 )
 
-// newFlowBackend adds to a backend how each of its servers is reached.
-func newFlowBackend(cfg *config.Config, p *config.Proxy, servers *backend.Backend) (*flow.Backend, error) {
+// newFlowBackend adds to a backend how each of its servers is reached. Servers without an address are in maintenance.
+func newFlowBackend(cfg *config.Config, p *config.Proxy, servers *backend.Backend, names initialNames) (*flow.Backend, error) {
 	o, t := p.Options, p.Timeouts
 	fb := &flow.Backend{
 		Backend: servers,
@@ -32,9 +32,12 @@ func newFlowBackend(cfg *config.Config, p *config.Proxy, servers *backend.Backen
 	}
 	var errs []error
 	for i, s := range p.Servers {
-		target, err := newTarget(cfg, p, s)
+		target, err := newTarget(cfg, p, s, names)
 		if err != nil {
 			errs = append(errs, at(s.Pos, "server '%s': %w", s.Name, err))
+		}
+		if target.Unresolved {
+			servers.Servers[i].SetResolved(false, "")
 		}
 		fb.Targets[i].Store(target)
 	}
@@ -44,7 +47,7 @@ func newFlowBackend(cfg *config.Config, p *config.Proxy, servers *backend.Backen
 			direct.Address = *p.Dispatch
 		}
 		var err error
-		if fb.Direct, err = newTarget(cfg, p, direct); err != nil {
+		if fb.Direct, err = newTarget(cfg, p, direct, names); err != nil {
 			errs = append(errs, at(p.Pos, "dispatch: %w", err))
 		}
 	}
@@ -52,8 +55,8 @@ func newFlowBackend(cfg *config.Config, p *config.Proxy, servers *backend.Backen
 }
 
 // newTarget says how to reach s. A name that does not resolve is an error unless init-addr allows a server without an
-// address, which then refuses every connect.
-func newTarget(cfg *config.Config, p *config.Proxy, s *config.Server) (*flow.Target, error) {
+// address: the target is then unresolved.
+func newTarget(cfg *config.Config, p *config.Proxy, s *config.Server, names initialNames) (*flow.Target, error) {
 	t := &flow.Target{
 		SendProxy: s.SendProxy, ProxyCRC32C: s.ProxyV2.CRC32C, ProxyUnique: s.ProxyV2.UniqueID, ProxyAuthority: s.ProxyV2.Authority,
 		SmartConnect: p.Options.SmartConnect,
@@ -69,9 +72,11 @@ func newTarget(cfg *config.Config, p *config.Proxy, s *config.Server) (*flow.Tar
 		t.Options.TOS, t.Options.SetTOS = s.TOS, true
 	}
 	keepAlive(&t.Options.SocketOptions, p.Options.TCPKAServer, p.KeepAliveServer)
-	if err := setAddress(t, s); err != nil {
+	addr, err := names.address(p, s)
+	if err != nil {
 		return t, err
 	}
+	place(t, s.Address, addr)
 	if s.Socks4 != nil {
 		addr, err := resolve(*s.Socks4)
 		if err != nil {
@@ -86,39 +91,17 @@ func newTarget(cfg *config.Config, p *config.Proxy, s *config.Server) (*flow.Tar
 	return t, setSource(t, source)
 }
 
-func setAddress(t *flow.Target, s *config.Server) error {
-	a := s.Address
-	addr, err := resolve(a)
-	if err != nil {
-		if initialAddress(s, &addr) {
-			t.Unresolved = !addr.IsValid()
-			t.Addr = addr
-			return nil
-		}
-		return err
-	}
-	t.Addr = addr
+// place sets where t goes: to addr, which stands for the configured address a; the zero Addr: nowhere yet.
+func place(t *flow.Target, a config.Address, addr poller.Addr) {
+	t.Addr, t.Unresolved = addr, addr == poller.Addr{}
 	t.PortOffset, t.OffsetPort = a.Port, a.PortOffset
+	if t.Unresolved {
+		return
+	}
 	if a.PortOffset {
 		t.Addr = poller.IP(netip.AddrPortFrom(addr.Addr(), 0))
 	}
 	t.ClientIP = !addr.IsUnix() && addr.Addr().IsUnspecified()
-	return nil
-}
-
-// initialAddress goes through init-addr for a server whose name libc does not know: "none" starts without an address, an
-// IP stands in for it. False: the name must resolve.
-func initialAddress(s *config.Server, addr *poller.Addr) bool {
-	for _, method := range s.InitAddr {
-		if method == "none" {
-			return true
-		}
-		if ip, err := netip.ParseAddr(method); err == nil {
-			*addr = poller.IP(netip.AddrPortFrom(ip, uint16(s.Address.Port)))
-			return true
-		}
-	}
-	return false
 }
 
 func setSource(t *flow.Target, source *config.Source) error {
