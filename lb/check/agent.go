@@ -22,26 +22,30 @@ func newAgentProbe(s *Server, p *config.Proxy, cfg *config.Server) *probe {
 	e := &expectation{judge: judgeAgent}
 	sc.steps = append(sc.steps, step{do: e.do})
 	run := func(p *probe) {
-		x := newExchange(s, sc, s.agentTarget.Load())
-		if p.hold(x) {
-			x.run()
-			x.close()
-			report := backend.AgentReport{Weight: -1, MaxConn: -1}
-			if x.result.Status == backend.CheckNoted {
-				line, _ := agentLine(x.response, true)
-				report = parseAgent(line)
-			} else {
-				report.Result = x.result
-			}
-			report.Result.Duration = time.Since(x.began)
-			if p.release() {
-				s.server.AgentReported(report)
-			}
+		if report, told := s.ask(sc, p); told {
+			s.server.AgentReported(report)
 		}
-		x.leave()
 	}
 	interval := func() time.Duration { return cfg.Check.AgentInter }
 	return &probe{server: s, run: run, interval: interval, enabled: s.server.AgentEnabled}
+}
+
+// ask makes one conversation with the agent.
+func (s *Server) ask(sc *script, p *probe) (report backend.AgentReport, told bool) {
+	x := newExchange(s, sc, s.agentTarget.Load())
+	defer x.leave()
+	if !p.hold(x) {
+		return report, false
+	}
+	x.run()
+	x.close()
+	report = backend.AgentReport{Weight: -1, MaxConn: -1, Result: x.result}
+	if x.result.Status == backend.CheckNoted {
+		line, _ := agentLine(x.response, true)
+		report = parseAgent(line)
+	}
+	report.Result.Duration = time.Since(x.began)
+	return report, p.release()
 }
 
 // judgeAgent wants a line. One that is cut off by the end of the connection counts: many agents are a shell's echo -n.

@@ -58,10 +58,16 @@ func (c *Checker) Add(b *backend.Backend, s *backend.Server, p *config.Proxy, cf
 	server.target.Store(t)
 	server.agentTarget.Store(agent)
 	if cfg.Check.Enabled && cfg.Track == "" {
-		run, err := server.healthCheck(p, cfg)
+		check, err := server.healthCheck(p, cfg)
 		if err != nil {
 			return nil, err
 		}
+		run := func(p *probe) {
+			if result, told := check(p); told {
+				s.Checked(result)
+			}
+		}
+		server.check = check
 		server.health = &probe{server: server, run: run, interval: s.CheckInterval, enabled: s.CheckEnabled}
 		c.schedule.add(server.health)
 	}
@@ -118,6 +124,7 @@ type Server struct {
 	maxConn int
 
 	health, agent       *probe // nil: none
+	check               check  // what health does
 	target, agentTarget atomic.Pointer[Target]
 }
 

@@ -180,6 +180,7 @@ func (e *expectation) empty(x *exchange, s *step) {
 	if s.comment != "" {
 		text += " comment: '" + s.comment + "'"
 	}
+	x.result.Code = 0
 	x.fail(status, text)
 }
 

@@ -35,24 +35,22 @@ type program struct {
 
 func (p *program) Interrupt() { p.cancel() }
 
-// newExternal makes the function that runs the program of a backend's external check for one server.
-func newExternal(s *Server, p *config.Proxy, cfg *config.Server) func(*probe) {
+// newExternal makes the check that runs a program for one server.
+func newExternal(s *Server, p *config.Proxy, cfg *config.Server) check {
 	limit := cfg.Check.Inter
 	if p.Timeouts.Check > 0 {
 		limit = p.Timeouts.Check
 	}
-	return func(probe *probe) {
+	return func(probe *probe) (result backend.CheckResult, told bool) {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		began := time.Now()
 		if !probe.hold(&program{ctx, cancel}) {
-			return
+			return result, false
 		}
-		result := s.external(ctx, p)
+		result = s.external(ctx, p)
 		result.Duration = time.Since(began)
-		if probe.release() {
-			s.server.Checked(result)
-		}
+		return result, probe.release()
 	}
 }
 

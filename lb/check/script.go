@@ -55,8 +55,11 @@ func (sc *script) where(s *step) string {
 	return text
 }
 
-// healthCheck makes what a server's health check runs.
-func (s *Server) healthCheck(p *config.Proxy, cfg *config.Server) (func(*probe), error) {
+// check makes one check; false: it was stopped, and there is no result.
+type check func(p *probe) (backend.CheckResult, bool)
+
+// healthCheck makes what a server's health check does.
+func (s *Server) healthCheck(p *config.Proxy, cfg *config.Server) (check, error) {
 	if p.Health.Kind == config.CheckExternal {
 		return newExternal(s, p, cfg), nil
 	}
@@ -64,18 +67,16 @@ func (s *Server) healthCheck(p *config.Proxy, cfg *config.Server) (func(*probe),
 	if err != nil {
 		return nil, err
 	}
-	return func(p *probe) {
+	return func(p *probe) (result backend.CheckResult, told bool) {
 		x := newExchange(s, sc, s.target.Load())
-		if p.hold(x) {
-			x.run()
-			x.close()
-			x.result.Duration = time.Since(x.began)
-			result := x.result
-			if p.release() {
-				s.server.Checked(result)
-			}
+		defer x.leave()
+		if !p.hold(x) {
+			return result, false
 		}
-		x.leave()
+		x.run()
+		x.close()
+		x.result.Duration = time.Since(x.began)
+		return x.result, p.release()
 	}, nil
 }
 

@@ -95,7 +95,12 @@ func judgeSPOP(x *exchange, data []byte, final bool) verdict {
 	frame := data[4 : 4+length]
 	values := spopValues(frame[5:])
 	switch {
-	case frame[0] == spopAgentHello && values["version"] != "" && values["max-frame-size"] != "":
+	case frame[0] == spopAgentHello:
+		for _, name := range []string{"version", "max-frame-size"} {
+			if values[name] == "" {
+				return x.refuse(backend.CheckL7Invalid, name+" value not found")
+			}
+		}
 		return met
 	case frame[0] == spopAgentDisconnect && values["message"] != "":
 		return x.refuse(backend.CheckL7Invalid, values["message"])
