@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -26,6 +28,9 @@ func FuzzConfig(f *testing.F) {
 			f.Add([]byte(around(place, k.Example)))
 		}
 	}
+	for _, c := range comparisons {
+		f.Add([]byte("backend b\n" + c.lines + "\nserver s 127.0.0.1:80 check\n"))
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if len(text) > 1<<14 || bytes.Count(text, []byte("server-template")) > 1 || bytes.Count(text, []byte("bind")) > 20 {
 			return // what makes many thousand servers is slow, not wrong
@@ -42,6 +47,31 @@ func FuzzConfig(f *testing.F) {
 		}
 		if c != nil && sockets(c) < 5000 {
 			roundTrip(t, c)
+		}
+	})
+}
+
+// FuzzCheckFormat: a format that is taken can be evaluated, with and without values; a pattern that is taken agrees with the
+// unchanged one wherever "$" makes no difference.
+func FuzzCheckFormat(f *testing.F) {
+	for _, seed := range []string{"%b/%s", "%[str('a,b'),upper]x%%", "%[res.payload(0,4),cut_crlf,hex]", "(a$|b)*$", "^[a-z]+$", "(?m)^x$", "(?s).$", `\$`, "a{2,3}(b|$)"} {
+		f.Add(seed, "ab")
+	}
+	f.Fuzz(func(t *testing.T, text, input string) {
+		if format, err := ParseCheckFormat(text); err == nil {
+			format.Append(nil, &testValues)
+			empty := string(format.Append(nil, &CheckValues{}))
+			if format.Constant() && empty != string(format.Append(nil, &testValues)) {
+				t.Errorf("%q is no constant", text)
+			}
+		}
+		original, err := regexp.Compile(text)
+		changed, err2 := CompileCheckPattern(text)
+		if (err == nil) != (err2 == nil) {
+			t.Fatalf("%q: %v, %v", text, err, err2)
+		}
+		if err == nil && !strings.HasSuffix(input, "\n") && original.MatchString(input) != changed.MatchString(input) {
+			t.Errorf("%q and %q: changed into %q", text, input, changed)
 		}
 	})
 }
