@@ -39,6 +39,9 @@ type Balancer struct {
 	acceptors [][]*flow.Acceptor        // by loop
 	loggers   map[string]*tcplog.Logger // by proxy
 	news      *healthNews
+	states    *savedStates // with which servers start
+	saver     *stateSaver  // nil: states are not saved
+	mailers   *emailAlerts
 	names     *names
 	// lastAddress gives what the state file has of a server's address; nil: there is none.
 	lastAddress func(*config.Proxy, *config.Server) (netip.Addr, bool)
