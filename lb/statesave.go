@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -30,12 +31,13 @@ type stateSaver struct {
 	state func() ([]byte, error)
 	say   func(config.Severity, string)
 
-	wanted  chan []byte // one element: the latest state that is to be written
-	ended   chan struct{}
-	quit    chan struct{}
-	started bool // before anything else runs
-	final   sync.Once
-	failing bool // the last attempt failed; of the goroutine
+	patience time.Duration // at the end
+	wanted   chan []byte   // one element: the latest state that is to be written
+	ended    chan struct{}
+	quit     chan struct{}
+	started  bool // before anything else runs
+	final    sync.Once
+	failing  bool // the last attempt failed; of the goroutine
 }
 
 // openStateSaver opens the directory of the state file; nil: nothing is to be saved.
@@ -56,7 +58,7 @@ func (b *Balancer) openStateSaver() error {
 			err := b.WriteServerState(&text, "")
 			return text.Bytes(), err
 		},
-		wanted: make(chan []byte, 1), ended: make(chan struct{}), quit: make(chan struct{}),
+		patience: saveTime, wanted: make(chan []byte, 1), ended: make(chan struct{}), quit: make(chan struct{}),
 	}
 	return nil
 }
@@ -137,7 +139,7 @@ func (s *stateSaver) close() {
 	select {
 	case <-s.ended:
 		s.dir.Close()
-	case <-time.After(saveTime):
+	case <-time.After(s.patience):
 		s.say(config.Warning, fmt.Sprintf("server state file '%s': writing takes too long, and is given up", s.path))
 	}
 }
@@ -155,7 +157,7 @@ func (s *stateSaver) write(text []byte) {
 }
 
 func (s *stateSaver) replace(text []byte) (err error) {
-	name := fmt.Sprintf(".%s.%d", s.name, os.Getpid())
+	name := "." + s.name + "." + pid()
 	s.dir.Remove(name) // of a process that had this number and was killed
 	file, err := s.dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
@@ -166,12 +168,19 @@ func (s *stateSaver) replace(text []byte) (err error) {
 			s.dir.Remove(name)
 		}
 	}()
-	_, err = file.Write(text)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
+	if err = s.fill(file, text); err != nil {
 		return err
 	}
 	return s.dir.Rename(name, s.name)
 }
+
+// fill writes a file and closes it once the disk has it.
+func (s *stateSaver) fill(file *os.File, text []byte) error {
+	_, err := file.Write(text)
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+func pid() string { return strconv.Itoa(os.Getpid()) }
