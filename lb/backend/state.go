@@ -209,6 +209,7 @@ func (s *Server) SetHealth(h Health) {
 // SetResolved tells whether the server's name has an address; without one it is in maintenance. why is for the log lines: the
 // reason if there is none ("DNS NX status"), otherwise the name that was resolved, or empty for the configured one.
 func (s *Server) SetResolved(ok bool, why string) {
+	again := false
 	s.change(func() {
 		switch {
 		case !ok:
@@ -218,8 +219,17 @@ func (s *Server) SetResolved(ok bool, why string) {
 				s.host = why
 			}
 			s.become(s.operation, s.admin&^ResolutionMaint, cause{})
+			again = s.admin&anyMaint == 0
 		}
 	})
+	if again { // HAProxy says so after what it means for those who track the server
+		s.backend.mu.Lock()
+		defer s.backend.mu.Unlock()
+		s.backend.tell(Event{
+			Kind: EventNotice, Server: s, Severity: severityNotice, To: s.status(),
+			Text: s.title() + " administratively READY thanks to valid DNS answer.",
+		})
+	}
 }
 
 // change runs do under mu, and then tells those who track the server, if its state is another now.

@@ -177,8 +177,6 @@ func (s *Server) sayReady(e Event, before Flags) {
 	switch {
 	case before&ResolutionMaint != 0:
 		e.Text = fmt.Sprintf("%s ('%s') is %s (resolves again).", s.title(), s.host, state)
-		s.backend.tell(e)
-		e.Kind, e.Text = EventNotice, fmt.Sprintf("%s administratively READY thanks to valid DNS answer.", s.title())
 	case before&ForcedMaint != 0:
 		e.Text = fmt.Sprintf("%s is %s (leaving forced maintenance).", s.title(), state)
 	default:
