@@ -21,6 +21,7 @@ func newAgentProbe(s *Server, p *config.Proxy, cfg *config.Server) *probe {
 	}
 	e := &expectation{judge: judgeAgent}
 	sc.steps = append(sc.steps, step{do: e.do})
+	s.conversation = sc
 	run := func(p *probe) {
 		if report, told := s.ask(sc, p); told {
 			s.server.AgentReported(report)

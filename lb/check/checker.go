@@ -123,8 +123,9 @@ type Server struct {
 	id      int
 	maxConn int
 
-	health, agent       *probe // nil: none
-	check               check  // what health does
+	health, agent       *probe  // nil: none
+	check               check   // what health does
+	conversation        *script // what agent goes through
 	target, agentTarget atomic.Pointer[Target]
 }
 

@@ -1,8 +1,9 @@
 package check
 
 import (
-	"io"
+	"errors"
 	"net/netip"
+	"os"
 	"strconv"
 	"time"
 
@@ -112,11 +113,9 @@ func (c *connectStep) do(x *exchange, s *step, last bool) bool {
 	if err := x.conn.Connect(to, t.Source, options, x.deadline); err != nil {
 		return x.broken(err, s)
 	}
+	x.connected = true
 	if viaSOCKS4 {
 		if err := x.openSOCKS4(addr); err != nil {
-			if err == io.EOF {
-				return x.fail(backend.CheckL4Failed, "SOCKS4 Proxy handshake aborted by server"+x.script.where(s))
-			}
 			return x.broken(err, s)
 		}
 	}
@@ -125,7 +124,6 @@ func (c *connectStep) do(x *exchange, s *step, last bool) bool {
 			return x.broken(err, s)
 		}
 	}
-	x.connected = true
 	if x.script.answerTime > 0 {
 		x.deadline = time.Now().Add(x.script.answerTime)
 		x.conn.SetDeadline(x.deadline)
@@ -146,21 +144,23 @@ func (x *exchange) openSOCKS4(target poller.Addr) error {
 	for n := 0; ; {
 		more, err := x.conn.Read(reply[n:])
 		if err != nil {
-			return err
+			if errors.Is(err, os.ErrDeadlineExceeded) || err == poller.ErrInterrupted {
+				return err
+			}
+			return errSOCKS4Read
 		}
 		n += more
 		switch _, err := wire.DecodeSOCKS4(reply[:n]); err {
 		case nil:
 			return nil
 		case wire.ErrShort:
-		case wire.ErrSOCKS4Rejected:
-			return errSOCKS4Denied
 		default:
-			return errSOCKS4Reply
+			return errSOCKS4Denied
 		}
 	}
 }
 
+// socksError is what went wrong between us and a SOCKS4 proxy.
 type socksError string
 
 func (e socksError) Error() string { return string(e) }
@@ -168,7 +168,7 @@ func (e socksError) Error() string { return string(e) }
 const (
 	errSOCKS4Address socksError = "a SOCKS4 proxy reaches IPv4 addresses only"
 	errSOCKS4Denied  socksError = "SOCKS4 Proxy deny the request"
-	errSOCKS4Reply   socksError = "the SOCKS4 proxy's reply is none"
+	errSOCKS4Read    socksError = "SOCKS4 Proxy read error during handshake"
 )
 
 // sendProxy sends a PROXY header. Version 1 has the connection's own addresses; version 2 says LOCAL, as the protocol wants

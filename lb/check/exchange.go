@@ -21,7 +21,7 @@ type exchange struct {
 	target *Target
 
 	conn      poller.Conn
-	connected bool // the connection stands, and what a PROXY header or a SOCKS4 proxy asks for is done
+	connected bool // the connection stands, if only to a SOCKS4 proxy
 	linger    bool // it ends with a FIN
 	began     time.Time
 	deadline  time.Time

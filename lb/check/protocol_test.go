@@ -141,10 +141,10 @@ var socks = []scenario{
 	{name: "connect without", server: silent, lines: tcp + "tcp-check connect\ntcp-check send a", options: viaSOCKS(says("<", "\x00\x5b\x00\x00\x00\x00\x00\x00")), want: "L7OK/0 (tcp-check)"},
 	{name: "connect via-socks4", server: silent, lines: tcp + "tcp-check connect via-socks4\ntcp-check send a", options: viaSOCKS(says("<", "\x00\x5a\x00\x00\x00\x00\x00\x00")), want: "L7OK/0 (tcp-check)"},
 	{name: "refused", server: silent, options: viaSOCKS(closedPort), want: "L4CON/ Connection refused"},
-	{name: "denied", server: silent, options: viaSOCKS(says("<", "\x00\x5b\x00\x00\x00\x00\x00\x00")), want: "L4CON/ SOCKS4 Proxy deny the request"},
-	{name: "closes", server: silent, options: viaSOCKS(says("<", "!")), want: "L4CON/ SOCKS4 Proxy handshake aborted by server"},
-	{name: "silence", server: silent, options: viaSOCKS(silent), want: "L4TOUT/"},
-	{name: "another protocol", server: silent, options: viaSOCKS(says("<", "HTTP/1.0 400 Bad\r\n")), want: "L4CON/ SOCKS4 Proxy deny the request"},
+	{name: "denied", server: silent, options: viaSOCKS(says("<", "\x00\x5b\x00\x00\x00\x00\x00\x00")), want: "SOCKERR/ SOCKS4 Proxy deny the request"},
+	{name: "closes", server: silent, options: viaSOCKS(says("<", "!")), want: "SOCKERR/ SOCKS4 Proxy read error during handshake"},
+	{name: "silence", server: silent, options: viaSOCKS(silent), want: "L7TOUT/"},
+	{name: "another protocol", server: silent, options: viaSOCKS(says("<", "HTTP/1.0 400 Bad\r\n")), want: "SOCKERR/ SOCKS4 Proxy deny the request"},
 }
 
 // viaSOCKS starts a proxy for the server line.
