@@ -180,10 +180,8 @@ func (s *namedServer) take(a resolver.Answer, first bool, none, name string) {
 		s.names.tell(s.proxy, fmt.Sprintf("%s/%s changed its IP from %s to %v by %s.", s.proxy.Name, s.config.Name, s.shown(), addr, by), false)
 	}
 	s.move(addr, s.port)
-	if !s.resolved {
-		s.resolved = true
-		s.server.SetResolved(true, name)
-	}
+	s.resolved = true
+	s.server.SetResolved(true, name) // it may be in maintenance by the state file
 }
 
 // shown is the server's address as log lines have it.
@@ -221,11 +219,8 @@ func (s *namedServer) move(addr netip.Addr, port uint16) {
 
 // lose takes a server out for want of an address. A flow that has just been given to it may still connect where it was.
 func (s *namedServer) lose(why string) {
-	s.addr = netip.Addr{}
-	if s.resolved {
-		s.resolved = false
-		s.server.SetResolved(false, why)
-	}
+	s.addr, s.resolved = netip.Addr{}, false
+	s.server.SetResolved(false, why)
 }
 
 // again asks for a server's name now rather than when it is due: its check ran into a time-out, so that it may have moved.
