@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -46,26 +48,25 @@ func (s *Server) once(t testing.TB) string {
 	return shown(result)
 }
 
-var suites = map[string][]scenario{"connect": connects, "expect": expects, "http": https, "protocol": protocols, "socks": socks}
+// scenarios are those of all files.
+var scenarios = slices.Concat(connects, expects, https, protocols, socks)
 
+// All run at once, as in a process: most of them wait for something.
 func TestScenarios(t *testing.T) {
-	for name, list := range suites {
-		bed := newBed(t, "global\n  external-check\n  insecure-fork-wanted\n"+configuration(t, list, interval), Options{Node: "node"})
-		t.Run(name, func(t *testing.T) {
-			for i, s := range list {
-				t.Run(s.name, func(t *testing.T) {
-					t.Parallel()
-					began := time.Now()
-					if got := bed.servers[fmt.Sprintf("b%d", i)].once(t); got != s.want {
-						t.Errorf("%s\ngot  %q\nwant %q", s.lines, got, s.want)
-					}
-					if took := time.Since(began); took > 4*interval {
-						t.Errorf("took %v, with a limit of %v", took, interval)
-					}
-				})
+	bed := newBed(t, "global\n  external-check\n  insecure-fork-wanted\n"+configuration(t, scenarios, interval), Options{Node: "node"})
+	var all sync.WaitGroup
+	for i, s := range scenarios {
+		all.Go(func() {
+			began := time.Now()
+			if got := bed.servers[fmt.Sprintf("b%d", i)].once(t); got != s.want {
+				t.Errorf("%s: %s\ngot  %q\nwant %q", s.name, s.lines, got, s.want)
+			}
+			if took := time.Since(began); took > 8*interval {
+				t.Errorf("%s: took %v, with a limit of %v", s.name, took, interval)
 			}
 		})
 	}
+	all.Wait()
 }
 
 // The same servers and configurations are given to HAProxy, which must see the same.
@@ -76,19 +77,15 @@ func TestScenariosInHAProxy(t *testing.T) {
 	if _, err := exec.LookPath("haproxy"); err != nil {
 		t.Skip("haproxy is not installed (tools/setup installs it)")
 	}
-	for name, list := range suites {
-		t.Run(name, func(t *testing.T) {
-			got := askHAProxy(t, list)
-			for i, s := range list {
-				want := s.haproxy
-				if want == "" {
-					want = s.want
-				}
-				if seen := got[fmt.Sprintf("b%d", i)]; seen != want && want != "-" {
-					t.Errorf("%s: %s\nhaproxy says %q\nwant         %q", s.name, s.lines, seen, want)
-				}
-			}
-		})
+	got := askHAProxy(t, scenarios)
+	for i, s := range scenarios {
+		want := s.haproxy
+		if want == "" {
+			want = s.want
+		}
+		if seen := got[fmt.Sprintf("b%d", i)]; seen != want && want != "-" {
+			t.Errorf("%s: %s\nhaproxy says %q\nwant         %q", s.name, s.lines, seen, want)
+		}
 	}
 }
 

@@ -79,7 +79,6 @@ func silentPort(t testing.TB) int {
 }
 
 func rest(c net.Conn)   { io.Copy(io.Discard, c) }
-func ending(c net.Conn) { c.(*net.TCPConn).CloseWrite(); rest(c) }
 func resets(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }
 
 // plays goes through a script: "<" reads something, "!" ends the sending, "!!" resets; anything else is sent. Then it waits
