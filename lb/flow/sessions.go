@@ -31,8 +31,8 @@ type shutter struct {
 	at      *Flow // where the walk goes on; Loop.put keeps it off a flow that ends
 }
 
-// perTurn is how many flows a shutter looks at in a turn of the loop.
-const perTurn = 2048
+// perTurn is how many flows a shutter looks at in a turn of the loop. Tests lower it.
+var perTurn = 2048
 
 // ShutServer ends the established flows of s, soon, on their loops. why is the first letter of their termination state, 'D' or
 // 'U'. Flows that are still connecting go on as "retries" and "option redispatch" say. Any goroutine may call it; it does not
