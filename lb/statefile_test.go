@@ -156,10 +156,15 @@ func TestStatesSurvive(t *testing.T) {
 			t.Errorf("%s was\n%+v and is\n%+v", name, e, g)
 		}
 	}
-	if lines := s.all(); !slices.ContainsFunc(lines, func(line string) bool {
-		return strings.HasPrefix(line, "WARNING Server one/a is DOWN, changed from server-state after a reload.")
-	}) {
-		t.Errorf("said %q", lines)
+	told := func() bool {
+		return slices.ContainsFunc(s.all(), func(line string) bool {
+			return strings.HasPrefix(line, "WARNING Server one/a is DOWN, changed from server-state after a reload.")
+		})
+	}
+	for deadline := time.Now().Add(10 * time.Second); !told(); time.Sleep(time.Millisecond) { // another goroutine says it
+		if time.Now().After(deadline) {
+			t.Fatalf("said %q", s.all())
+		}
 	}
 }
 

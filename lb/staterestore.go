@@ -111,9 +111,10 @@ func stateOf(p *config.Proxy, s *config.Server, st backend.Status, target *flow.
 			e.Name, e.SRVRecord = "", s.Address.Host
 		}
 	}
-	maintained := st.Admin&(backend.ForcedMaint|backend.ResolutionMaint) != 0
+	// HAProxy's checks are paused by maintenance, where there are any or the configuration brought it about.
+	paused := st.Admin&(backend.ForcedMaint|backend.ResolutionMaint) != 0 && (s.Check.Enabled || st.Admin&backend.ConfiguredMaint != 0)
 	if s.Track == "" { // otherwise the checks are another's
-		e.Check = checkState(s.Check.Enabled, st.Checked, maintained)
+		e.Check = checkState(s.Check.Enabled, st.Checked, paused)
 		if e.Agent = checkState(s.Check.Agent, st.Agented, false); e.Agent != 0 {
 			e.Agent |= statefile.CheckAgent
 		}

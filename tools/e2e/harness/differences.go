@@ -26,6 +26,10 @@ const (
 	LoggerSockets Difference = "loses log lines when no descriptors are left"
 	// FlowMemory: sluice promises an idle flow for less than 1 KiB of its own memory.
 	FlowMemory Difference = "takes more than 3 KiB for an idle flow"
+	// SavesStates: "server-state-save" is an extension.
+	SavesStates Difference = "writes no state file by itself"
+	// MailFailures: haproxy says nothing of mail that it cannot send, and loses what happens within its first second.
+	MailFailures Difference = "says nothing of mail that cannot be sent"
 )
 
 // rightExit tells whether a process that was sent SIGTERM ended as it should.
