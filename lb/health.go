@@ -2,6 +2,7 @@ package lb
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,6 +46,9 @@ func (n *healthNews) run() {
 		select {
 		case line := <-n.lines:
 			n.say(line.severity, line.text)
+			if lost := n.lost.Swap(0); lost > 0 {
+				n.say(config.Warning, fmt.Sprintf("%d messages about servers were not written here: nobody read them.", lost))
+			}
 		case <-n.quit:
 			return
 		}
