@@ -19,8 +19,11 @@ import (
 // costs four system calls and no more. It is a net.Conn.
 //
 // One goroutine may read while another writes; Connect and Close must be alone. Interrupt may be called by any goroutine. The zero Conn is
-// ready for Connect, and is so again after Close.
+// ready for Connect, and is so again after Close, but for an interruption, which holds until Reset.
 type Conn struct {
+	// OnWait, if not nil, is called before each wait, by the goroutine that waits.
+	OnWait func()
+
 	fd       int32 // 0: closed
 	raw      sockaddr
 	remote   Addr
@@ -132,6 +135,9 @@ func (c *Conn) wait(reading bool, try func(fd uintptr) bool) error {
 	if err := c.watch(); err != nil {
 		return err
 	}
+	if c.OnWait != nil {
+		c.OnWait()
+	}
 	var err error
 	if reading {
 		err = c.control.Read(try)
@@ -165,7 +171,8 @@ func (c *Conn) watch() error {
 	return c.file.SetDeadline(c.deadline)
 }
 
-// Interrupt ends what waits on the connection, and whatever would wait on it later, until Close. Any goroutine may call it.
+// Interrupt ends what waits on the connection, and whatever would wait on it or on a later one, until Reset. Any goroutine
+// may call it.
 func (c *Conn) Interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -243,12 +250,20 @@ func (c *Conn) Close() error {
 	} else if c.fd > 0 {
 		closeFD(c.fd)
 	}
-	c.fd, c.file, c.control, c.interrupted = 0, nil, nil, false
+	c.fd, c.file, c.control = 0, nil, nil
 	return nil
 }
 
-// FD is the descriptor, for tests; 0: closed.
-func (c *Conn) FD() int { return int(c.fd) }
+// Reset closes the connection, if it is open, and forgets an interruption.
+func (c *Conn) Reset() {
+	c.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.interrupted = false
+}
+
+// Open reports whether there is a connection, or one that is being made.
+func (c *Conn) Open() bool { return c.fd > 0 }
 
 // Local is the socket's own address; the zero Addr if it has none.
 func (c *Conn) Local() Addr {

@@ -33,7 +33,7 @@ func newAgentProbe(s *Server, p *config.Proxy, cfg *config.Server) *probe {
 
 // ask makes one conversation with the agent.
 func (s *Server) ask(sc *script, p *probe) (report backend.AgentReport, told bool) {
-	x := newExchange(s, sc, s.agentTarget.Load())
+	x := newExchange(s, sc, s.agentTarget.Load(), p.yield)
 	defer x.leave()
 	if !p.hold(x) {
 		return report, false

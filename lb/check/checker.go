@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -107,10 +108,10 @@ func (c *Checker) Stop() {
 	})
 }
 
-// launch runs a due check on a goroutine of its own. Only the schedule's goroutine calls it.
-func (c *Checker) launch(p *probe) {
+// launch makes checks that are due. Only the schedule's goroutine calls it.
+func (c *Checker) launch(due []*probe) {
 	c.running.Add(1)
-	go p.once()
+	go (&shift{checker: c, due: slices.Clone(due)}).work()
 }
 
 // Server is the checks of one server.

@@ -43,9 +43,10 @@ type exchange struct {
 // exchanges keeps what has ended, for its buffer.
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
-func newExchange(s *Server, sc *script, t *Target) *exchange {
+func newExchange(s *Server, sc *script, t *Target, yield func()) *exchange {
 	x := exchanges.Get().(*exchange)
 	x.server, x.script, x.target = s, sc, t
+	x.conn.OnWait = yield
 	x.began = time.Now()
 	return x
 }
@@ -54,6 +55,7 @@ func newExchange(s *Server, sc *script, t *Target) *exchange {
 func (x *exchange) leave() {
 	x.close()
 	x.conn.Reset()
+	x.conn.OnWait = nil
 	clear(x.variables)
 	response := x.response[:0]
 	x.server, x.script, x.target = nil, nil, nil

@@ -48,6 +48,9 @@ func newExternal(s *Server, p *config.Proxy, cfg *config.Server) check {
 		if !probe.hold(&program{ctx, cancel}) {
 			return result, false
 		}
+		if probe.yield != nil {
+			probe.yield()
+		}
 		result = s.external(ctx, p)
 		result.Duration = time.Since(began)
 		return result, probe.release()

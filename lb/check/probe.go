@@ -18,16 +18,50 @@ type probe struct {
 	due   time.Time // of the schedule, under its mu
 	place int       // in its heap; -1: it runs
 
+	// yield is called by a check that is about to wait: what was due with it goes on without it. It belongs to the goroutine
+	// that makes the check.
+	yield func()
+
 	mu      sync.Mutex
 	current interruptible // what runs now; nil: nothing
 	stopped bool
 }
 
+// shift is checks that are due at the same time. One goroutine makes them one after the other, as long as none has to wait;
+// when one does, another goroutine goes on with the rest. So checks that need not wait share a goroutine, and none waits
+// for another.
+type shift struct {
+	checker *Checker
+	due     []*probe // those that nobody has begun
+	passed  bool     // another goroutine goes on with them
+}
+
+func (s *shift) work() {
+	defer s.checker.running.Done()
+	for len(s.due) > 0 && !s.passed {
+		p := s.due[0]
+		s.due = s.due[1:]
+		p.yield = s.pass
+		p.once()
+	}
+}
+
+// pass gives what is left to another goroutine, if that was not done before.
+func (s *shift) pass() {
+	if s.passed {
+		return
+	}
+	s.passed = true
+	if len(s.due) > 0 {
+		s.checker.running.Add(1)
+		go (&shift{checker: s.checker, due: s.due}).work()
+	}
+}
+
 // once makes the check if it is to be made, and puts it back into the schedule.
 func (p *probe) once() {
 	c := p.server.checker
-	defer c.running.Done()
-	if p.enabled() {
+	if p.enabled() && !c.stopped.Load() {
 		p.run(p)
 	}
 	if !c.stopped.Load() {

@@ -7,16 +7,21 @@ import (
 	"time"
 )
 
-// grain is how far checks are moved so that several start with one wake-up: a wake-up costs more than a check's schedule.
-const grain = 4 * time.Millisecond
+// A check may come up to a grain late, so that several start with one wake-up, which costs as much as a check. It is a
+// fraction of the shortest interval, within bounds.
+const (
+	shortestGrain = time.Millisecond
+	longestGrain  = 10 * time.Millisecond
+	grains        = 100
+)
 
-// burst bounds the checks that start at one grain, so that a process that was held up does not do in one moment what it
-// missed. It allows for 16,000 checks a second.
-const burst = 64
+// burst bounds the checks that start at once, so that a process that was held up does not do in one moment what it
+// missed. It allows for 12,800 checks a second at the longest grain, and for more at a shorter one.
+const burst = 128
 
 // schedule knows when each check is due. Its own goroutine starts those that are.
 type schedule struct {
-	launch func(*probe) // must not block
+	launch func([]*probe) // must neither block nor keep the slice
 
 	mu      sync.Mutex // guards what follows, and probe.due and probe.place
 	waiting dueHeap
@@ -24,15 +29,16 @@ type schedule struct {
 	stopped bool
 	random  *rand.Rand
 	percent int // by which an interval varies
+	grain   time.Duration
 
 	wake chan struct{} // has room for one: the first of waiting has changed
 	end  chan struct{}
 }
 
-func newSchedule(seed uint64, percent int, launch func(*probe)) *schedule {
+func newSchedule(seed uint64, percent int, launch func([]*probe)) *schedule {
 	return &schedule{
 		launch: launch, percent: percent, random: rand.New(rand.NewPCG(seed, seed)),
-		wake: make(chan struct{}, 1), end: make(chan struct{}),
+		grain: longestGrain, wake: make(chan struct{}, 1), end: make(chan struct{}),
 	}
 }
 
@@ -54,6 +60,7 @@ func (s *schedule) spread(now time.Time, limit time.Duration) {
 			shortest = intervals[i]
 		}
 	}
+	s.grain = min(max(shortest/grains, shortestGrain), longestGrain)
 	for i, p := range s.all {
 		over := max(shortest, intervals[i])
 		if limit > 0 {
@@ -126,9 +133,7 @@ func (s *schedule) run() {
 	for {
 		var wait time.Duration
 		if due, wait = s.take(time.Now(), due[:0]); len(due) > 0 {
-			for _, p := range due {
-				s.launch(p)
-			}
+			s.launch(due)
 			clear(due)
 		}
 		timer.Reset(wait)
@@ -152,7 +157,7 @@ func (s *schedule) take(now time.Time, due []*probe) ([]*probe, time.Duration) {
 	if len(s.waiting) == 0 {
 		return due, time.Hour
 	}
-	return due, max(s.waiting[0].due.Sub(now), grain)
+	return due, max(s.waiting[0].due.Sub(now), s.grain)
 }
 
 // dueHeap has the check that is due first at its root.

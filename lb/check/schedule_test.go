@@ -81,7 +81,7 @@ func TestTake(t *testing.T) {
 	s = scripted(0, many...)
 	s.spread(start, 0)
 	due, wait = s.take(start.Add(time.Minute), nil)
-	if len(due) != burst || wait != grain {
+	if len(due) != burst || wait != s.grain {
 		t.Errorf("after a standstill: %d at once, then wait %v", len(due), wait)
 	}
 }

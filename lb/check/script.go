@@ -68,7 +68,7 @@ func (s *Server) healthCheck(p *config.Proxy, cfg *config.Server) (check, error)
 		return nil, err
 	}
 	return func(p *probe) (result backend.CheckResult, told bool) {
-		x := newExchange(s, sc, s.target.Load())
+		x := newExchange(s, sc, s.target.Load(), p.yield)
 		defer x.leave()
 		if !p.hold(x) {
 			return result, false

@@ -43,14 +43,21 @@ func serve(t testing.TB, do behaviour) int {
 	return ln.Addr().(*net.TCPAddr).Port
 }
 
-// closedPort is a port at which nobody listens.
+// closedPort is a port at which nobody listens. It is taken, so that nobody will.
 func closedPort(t testing.TB) int {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name.(*syscall.SockaddrInet4).Port
 }
 
 // silentPort does not answer connects: its backlog is full.
