@@ -41,6 +41,7 @@ type namedServer struct {
 		Store(*flow.Target)
 	}
 	index int
+	group *nameGroup
 	watch *resolver.Watch
 
 	host     string     // what it has its address from; of a service's server: its target, or empty
@@ -123,7 +124,7 @@ func (n *names) groups(p *config.Proxy, fb *flow.Backend) []*nameGroup {
 		}
 		target := fb.Targets[i].Load()
 		s := &namedServer{
-			names: n, proxy: p, config: c, server: fb.Servers[i], target: &fb.Targets[i], index: i, host: c.Address.Host,
+			names: n, proxy: p, config: c, server: fb.Servers[i], target: &fb.Targets[i], index: i, group: g, host: c.Address.Host,
 			addr: target.Addr.Addr(), port: port(c.Address), resolved: !target.Unresolved,
 		}
 		if query.Service {

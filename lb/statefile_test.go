@@ -3,6 +3,7 @@ package lb
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -247,6 +248,39 @@ func TestLastAddress(t *testing.T) {
 		if got := statesOf(t, b, "")["one/d"].Address.String(); got != test.want {
 			t.Errorf("%+v: %s", test, got)
 		}
+	}
+}
+
+// The servers of a service stand for the targets for which they stood, so that an answer finds them in their places.
+func TestServicesAreRecalled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "states")
+	entry := func(server, address, host, port, record string) string {
+		return line("be_id", "1", "be_forced", "0", "be_name", "b", "srv_name", server, "srv_addr", address, "fqdn", host, "port", port, "srv", record,
+			"iweight", "1", "uweight", "1", "check", "0", "op", "2") + "\n"
+	}
+	const record = "_db._tcp.example.org"
+	text := "1\n" + entry("s1", "-", "-", "0", record) + entry("s2", "10.0.0.2", "H2.example.org", "1002", record) +
+		entry("s3", "10.0.0.2", "h2.example.org", "1002", record) + entry("s4", "10.0.0.4", "h4.example.org", "1004", "_other._tcp.example.org")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, s := open(t, "global\n server-state-file "+path+"\nresolvers r\n nameserver n 127.0.0.1:1\n"+
+		"backend b\n mode tcp\n load-server-state-from-file global\n server-template s 4 "+record+" resolvers r\n")
+	var got []string
+	for name, e := range statesOf(t, b, "") {
+		got = append(got, fmt.Sprint(name, " ", e.Address, " ", e.Port, " ", e.Name, " ", e.SRVRecord, " ", e.Admin&statefile.ResolutionMaint != 0))
+	}
+	slices.Sort(got)
+	want := []string{
+		"b/s1 invalid IP 0  " + record + " true", "b/s2 10.0.0.2 1002 h2.example.org " + record + " false",
+		"b/s3 invalid IP 0  " + record + " true", "b/s4 invalid IP 0  " + record + " true",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	refused := "WARNING server-state application failed for server 'b/s4', SRV record mismatch between configuration ('" + record + "') and state file ('_other._tcp.example.org')"
+	if lines := s.all(); len(lines) == 0 || lines[0] != refused {
+		t.Errorf("said %q", lines)
 	}
 }
 

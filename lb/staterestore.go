@@ -3,11 +3,14 @@ package lb
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/sluice-lb/sluice/lb/backend"
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/flow"
+	resolver "github.com/sluice-lb/sluice/lb/resolve"
 	"github.com/sluice-lb/sluice/lb/statefile"
 )
 
@@ -24,6 +27,9 @@ func (b *Balancer) restoreStates() {
 			if e == nil {
 				continue
 			}
+			if s.SRV() {
+				b.names.recall(p, i, e)
+			}
 			if !fb.Servers[i].Restore(saved(e)) {
 				b.say(config.Warning, fmt.Sprintf("server-state partially applied for server '%s/%s', health checks are not enabled on this server", p.Name, s.Name))
 			}
@@ -32,6 +38,28 @@ func (b *Balancer) restoreStates() {
 			}
 		}
 	}
+}
+
+// recall has the server of a service start where it was ("init-addr last"): it stands for the same target as before, so that
+// the first answer changes nothing if it is the same. Call it before the names are asked for.
+func (n *names) recall(p *config.Proxy, index int, e *statefile.Entry) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := n.backends[p.Name]
+	at := slices.IndexFunc(all, func(s *namedServer) bool { return s.index == index })
+	if at < 0 || e.Name == "" || !e.Address.IsValid() || e.Port == 0 {
+		return
+	}
+	s, target := all[at], resolver.Service{Target: strings.ToLower(strings.TrimSuffix(e.Name, ".")), Port: uint16(e.Port)}
+	last := len(s.config.InitAddr) == 0 || slices.Contains(s.config.InitAddr, "last")
+	free := slices.Index(s.group.free, s)
+	if !last || free < 0 || slices.ContainsFunc(s.group.servers, func(x *namedServer) bool { return x.standsFor(target) }) {
+		return
+	}
+	s.group.free = slices.Delete(s.group.free, free, free+1)
+	s.host, s.resolved = target.Target, true
+	s.move(e.Address, target.Port)
+	s.server.SetResolved(true, s.host)
 }
 
 // saved translates an entry.
@@ -69,6 +97,10 @@ var checkResults = map[backend.CheckOutcome]statefile.CheckResult{
 // WriteServerState writes the states of all servers, or those of the backend with the given name or id, as a server state
 // file: what "show servers state" shows. The error is the writer's, or that there is no such backend. Any goroutine may call it.
 func (b *Balancer) WriteServerState(w io.Writer, only string) error {
+	targets := make(map[[2]string]string) // of services' servers, by backend and server
+	for _, name := range b.Names() {
+		targets[[2]string{name.Backend, name.Server}] = name.Target
+	}
 	var entries []statefile.Entry
 	found := only == ""
 	for _, p := range b.config.Proxies {
@@ -78,7 +110,11 @@ func (b *Balancer) WriteServerState(w io.Writer, only string) error {
 		}
 		found = true
 		for i, s := range p.Servers {
-			entries = append(entries, stateOf(p, s, fb.Servers[i].Status(), fb.Targets[i].Load()))
+			e := stateOf(p, s, fb.Servers[i].Status(), fb.Targets[i].Load())
+			if s.SRV() {
+				e.Name, e.SRVRecord = targets[[2]string{p.Name, s.Name}], s.Address.Host
+			}
+			entries = append(entries, e)
 		}
 	}
 	if !found {
@@ -107,9 +143,7 @@ func stateOf(p *config.Proxy, s *config.Server, st backend.Status, target *flow.
 		}
 	}
 	if s.Address.Host != "" && !s.Address.IP.IsValid() {
-		if e.Name = s.Address.Host; s.SRV() {
-			e.Name, e.SRVRecord = "", s.Address.Host
-		}
+		e.Name = s.Address.Host
 	}
 	// HAProxy's checks are paused by maintenance, where there are any or the configuration brought it about.
 	paused := st.Admin&(backend.ForcedMaint|backend.ResolutionMaint) != 0 && (s.Check.Enabled || st.Admin&backend.ConfiguredMaint != 0)
