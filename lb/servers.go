@@ -30,6 +30,12 @@ func newFlowBackend(cfg *config.Config, p *config.Proxy, servers *backend.Backen
 		AbortOnClose: o.AbortOnClose, IndependentStreams: o.IndependentStreams, NoLinger: o.NoLinger,
 		SpliceRequest: o.SpliceRequest, SpliceResponse: o.SpliceResponse,
 	}
+	if p.NoRetry {
+		fb.Retries = 0
+	}
+	if p.ForcePersist {
+		fb.RedispatchEvery = 0
+	}
 	var errs []error
 	for i, s := range p.Servers {
 		target, err := newTarget(cfg, p, s, names)

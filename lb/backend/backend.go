@@ -12,10 +12,37 @@
 // Requests for a deterministic algorithm wait at the server that their hash leads to; all others wait at the backend, where
 // any eligible server may take them. Slots and queues are lb/queue's, and so is the proof that nobody is stranded.
 //
+// # The states of a server
+//
+// A server has an operation (stopped, starting, running, stopping) and reasons for maintenance and drain; it may be given
+// flows when it is starting or running and there is no such reason. Operations come of
+//
+//   - health checks ([Server.Checked]): a health from 0 to rise+fall-1 that is up from rise on,
+//   - the agent ([Server.AgentReported]), which must agree for the server to be up,
+//   - the flows' own connects ([Server.Observe]),
+//   - the operator ([Server.SetHealth]),
+//   - the server that it tracks ([Server.Follow]), instead of all these.
+//
+// Reasons come of the configuration, the operator and the agent ([Server.SetAdmin]), the tracked server, and a name without an
+// address ([Server.SetResolved]). Whatever the cause, every change is one call of Server.become, which has the algorithm, the
+// queue, the flows and the log follow. Going out of service sends those back who wait for the server alone; flows that it has
+// stay, unless on-marked-down says otherwise; weight and drain never cut a flow.
+//
+// [Backend.Start] begins it: before, states may be set without a word.
+//
 // # Concurrency
 //
-// Every method may be called from every loop. Backend.mu orders changes of the servers' states: weight, maintenance, limit;
-// what flows look at is atomic. A request belongs to its flow's loop, and while it waits to lb/queue.
+// Every method may be called from every goroutine, but for what is said to come before the start. Backend.mu orders changes of
+// the servers' states: health, maintenance, weight, limit. A change takes microseconds, whatever the number of servers, but
+// when others begin to serve instead (backups, the panic threshold): then each is opened or closed. So loops may take the lock
+// for what is rare: they do when Observe has counted too many failures. Events, calls of Sessions and those of
+// Waiter.Granted for waiters that are moved come under it; that is why none of them may block or call back.
+//
+// What flows look at for each request is atomic: who serves now (Backend.serving), limits, slots, the algorithms' own. A flow
+// that has looked just before a change goes where it would have gone; if that has closed meanwhile, it looks again.
+//
+// No two backends' locks are ever held at once: a server that tracks one of another backend takes over what is published there
+// (track.go). A request belongs to its flow's loop, and while it waits to lb/queue.
 package backend
 
 import (
@@ -54,7 +81,8 @@ type Backend struct {
 	clock      clock
 	listen     bool // it is the half of a "listen"
 
-	panicThreshold int // percent
+	persists       bool // who waits for a server alone goes on waiting when it goes out of service
+	panicThreshold int  // percent
 
 	serving atomic.Pointer[choice] // who serves now; changed under mu, read by every choice
 
@@ -101,6 +129,7 @@ func build(p *config.Proxy, fullConn, loops int, clock clock) (*Backend, error) 
 		listen:     p.Kind == config.Listen,
 		changed:    clock.now(),
 
+		persists:       p.Options.Persist || p.ForcePersist,
 		panicThreshold: p.PanicThreshold,
 	}
 	for i, c := range p.Servers {

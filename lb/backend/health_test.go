@@ -296,19 +296,21 @@ func consistent(t *testing.T, b *Backend) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, g := range []*group{&b.active, &b.backup} {
-		usable, weight, total := 0, 0, 0
+		usable, weight, wanted := 0, 0, 0
 		for _, s := range g.servers {
 			if s.effectiveWeight() > 0 {
 				usable++
 				weight += s.Weight()
 			}
-			total += s.panicWeight()
+			if s.panicWeight() > 0 {
+				wanted++
+			}
 			if s.given != s.effectiveWeight() && s.rising.Load() == 0 {
 				t.Errorf("%s: the algorithm was told %d, not %d", s.Name, s.given, s.effectiveWeight())
 			}
 		}
-		if g.usable != usable || g.weight != weight || g.total != total || g.algorithm.Usable() != usable {
-			t.Errorf("%d (%d) usable with %d of %d; counted %d with %d of %d", g.usable, g.algorithm.Usable(), g.weight, g.total, usable, weight, total)
+		if g.usable != usable || g.weight != weight || g.wanted != wanted || g.algorithm.Usable() != usable {
+			t.Errorf("%d (%d) of %[4]d usable with %[3]d; counted %[5]d of %[7]d with %[6]d", g.usable, g.algorithm.Usable(), g.weight, g.wanted, usable, weight, wanted)
 		}
 	}
 	c := b.serving.Load()
@@ -319,5 +321,62 @@ func consistent(t *testing.T, b *Backend) {
 		if s.slots.IsOpen() != c.chosen(b, s) {
 			t.Errorf("%s is open: %v", s.Name, s.slots.IsOpen())
 		}
+	}
+}
+
+// With "option persist", or "force-persist", who waits for a server alone goes on waiting while it is out of service.
+func TestPersist(t *testing.T) {
+	for _, set := range []func(*config.Proxy){
+		func(p *config.Proxy) { p.Options.Persist = true },
+		func(p *config.Proxy) { p.ForcePersist = true },
+	} {
+		p := proxy(config.SourceHash, server("a", 1, withChecks), server("x", 0, asBackup))
+		set(p)
+		f := newFarm(t, p)
+		served, waiting := f.admit("served"), f.admit("waiting")
+		f.Servers[0].SetHealth(HealthDown)
+		waiting.waits("a")
+		f.release(served)
+		waiting.waits("a")
+		next := f.admit("next")
+		next.holds("x", 0)
+		f.Servers[0].SetHealth(HealthUp)
+		waiting.holds("a", 1)
+		f.release(waiting, next)
+		f.quiet()
+	}
+}
+
+// In panic flows go to servers that are down, and go on there when the panic is over.
+func TestPanicServes(t *testing.T) {
+	for _, a := range algorithms {
+		p := a.proxy(server("a", 0, withChecks), server("b", 0, withChecks), server("c", 0, withChecks), server("x", 0, asBackup))
+		p.PanicThreshold = 60
+		f := newFarm(t, p)
+		f.Servers[0].SetHealth(HealthDown)
+		f.Servers[1].SetHealth(HealthDown)
+		var callers []*caller
+		for i := range 90 {
+			callers = append(callers, f.admit("in panic", from(fmt.Sprint("192.0.2.", i))))
+		}
+		for _, s := range f.Servers[:3] {
+			if s.Served() == 0 && a.name != "first" {
+				t.Errorf("%s: %s serves none", a.name, s.Name)
+			}
+		}
+		if f.Servers[3].Served() > 0 {
+			t.Errorf("%s: the backup serves", a.name)
+		}
+		f.Servers[1].SetHealth(HealthUp)
+		before := f.Servers[0].Served()
+		for i := range 90 {
+			callers = append(callers, f.admit("after it", from(fmt.Sprint("192.0.2.", i))))
+		}
+		if f.Servers[0].Served() != before {
+			t.Errorf("%s: the server that is down is still used", a.name)
+		}
+		f.release(callers...)
+		f.quiet()
+		consistent(t, f.Backend)
 	}
 }

@@ -17,7 +17,7 @@ type group struct {
 	// Under the backend's mu.
 	usable int // servers that may be given flows
 	weight int // their weight, as set
-	total  int // weight of those that nobody wants out: neither in maintenance nor draining nor stopping
+	wanted int // servers that nobody wants out: neither in maintenance nor draining nor stopping, and with a weight
 }
 
 // choice is who serves now. It is immutable; nil stands for nobody.
@@ -92,20 +92,21 @@ func (s *Server) panicWeight() int {
 func (s *Server) count(sign int) {
 	g := s.group
 	if sign > 0 {
-		s.counted = tally{weight: int(s.weight.Load()), total: s.panicWeight()}
-		s.counted.usable = s.effectiveWeight() > 0
+		s.counted = tally{usable: s.effectiveWeight() > 0, weight: int(s.weight.Load()), wanted: s.panicWeight() > 0}
 	}
 	if s.counted.usable {
 		g.usable += sign
 		g.weight += sign * s.counted.weight
 	}
-	g.total += sign * s.counted.total
+	if s.counted.wanted {
+		g.wanted += sign
+	}
 }
 
 // tally is what a server adds to the sums of its group.
 type tally struct {
-	usable        bool
-	weight, total int
+	usable, wanted bool
+	weight         int
 }
 
 func (b *Backend) usable() int { return b.active.usable + b.backup.usable }
@@ -130,11 +131,11 @@ func (b *Backend) decide() *choice {
 	return nil
 }
 
-// inPanic tells whether too little of the active servers' weight is up. Backups, which are known to be up, go before servers
+// inPanic tells whether too few of the active servers are up, of those that could be. Backups, which are known to be up, go before servers
 // that are known to be down, once no active server is left. Called under mu.
 func (b *Backend) inPanic() bool {
 	a := &b.active
-	return b.panicThreshold > 0 && a.total > 0 && a.weight*100 < b.panicThreshold*a.total && (a.usable > 0 || b.backup.usable == 0)
+	return b.panicThreshold > 0 && a.usable*100 < b.panicThreshold*a.wanted && (a.usable > 0 || b.backup.usable == 0)
 }
 
 // chosen tells whether s is among those who serve under c.
@@ -190,7 +191,7 @@ func (s *Server) apply() (moved int) {
 	if !same {
 		for _, x := range b.Servers {
 			if x != s && !now.chosen(b, x) {
-				x.slots.Close(anyLoop)
+				x.close()
 			}
 		}
 	}
@@ -225,8 +226,12 @@ func (s *Server) open() int {
 	return int(grantsSoFar() - before)
 }
 
-// close closes s and tells how many waiters were sent back.
+// close closes s and tells how many waiters were sent back: none with "option persist".
 func (s *Server) close() int {
+	if s.backend.persists {
+		s.slots.Suspend()
+		return 0
+	}
 	before := s.slots.Counts().SentBack
 	s.slots.Close(anyLoop)
 	return int(s.slots.Counts().SentBack - before)

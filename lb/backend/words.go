@@ -280,11 +280,11 @@ func (b *Backend) sayPanic() {
 	b.panics = panics
 	a := &b.active
 	e := Event{Kind: EventPanic, Severity: severityAlert, Text: fmt.Sprintf(
-		"Backend %s panics: %d of %d active servers are usable, with %d%% of the weight; below %d%% all of them are used.",
-		b.Name, a.usable, len(a.servers), a.weight*100/max(a.total, 1), b.panicThreshold)}
+		"Backend %s panics: %d of %d active servers are usable, less than %d%%: all of them are used.",
+		b.Name, a.usable, a.wanted, b.panicThreshold)}
 	if !panics {
 		e.Severity = severityNotice
-		e.Text = fmt.Sprintf("Backend %s no longer panics: %d of %d active servers are usable.", b.Name, a.usable, len(a.servers))
+		e.Text = fmt.Sprintf("Backend %s no longer panics: %d of %d active servers are usable.", b.Name, a.usable, a.wanted)
 	}
 	b.tell(e)
 }

@@ -322,6 +322,12 @@ func (s *Server) IsOpen() bool {
 	return s.open.Load()
 }
 
+// Suspend keeps s from being given to anyone. Those who wait for it alone go on waiting, until it is opened or closed.
+func (s *Server) Suspend() {
+	step(Store, &s.open)
+	s.open.Store(false)
+}
+
 // Close keeps s from being given to anyone. Those who wait for it alone are sent back.
 func (s *Server) Close(loop int) {
 	step(Store, &s.open)
