@@ -26,6 +26,8 @@ type names struct {
 	// moved is told each change of a server's address and port, after its flows' target: for checks. It must not block.
 	moved []func(p *config.Proxy, index int, to netip.AddrPort)
 
+	servers map[*backend.Server]*namedServer // only read once it is made
+
 	mu       sync.Mutex // servers of one backend may ask different sections, each of which has a goroutine of its own
 	backends map[string][]*namedServer
 }
@@ -58,6 +60,16 @@ func (b *Balancer) openNames() error {
 		return err
 	}
 	n.tell = b.notice
+	for name := range n.backends {
+		fb := b.backends[name]
+		tell := fb.OnEvent
+		fb.OnEvent = func(e backend.Event) {
+			if tell != nil {
+				tell(e)
+			}
+			n.hasten(e)
+		}
+	}
 	b.names = n
 	return nil
 }
@@ -72,7 +84,7 @@ func newNames(cfg *config.Config, backends map[string]*flow.Backend) (*names, er
 		}
 		return nil, err
 	}
-	n := &names{set: set, backends: make(map[string][]*namedServer)}
+	n := &names{set: set, servers: make(map[*backend.Server]*namedServer), backends: make(map[string][]*namedServer)}
 	var errs []error
 	for _, p := range cfg.Proxies {
 		fb := backends[p.Name]
@@ -82,6 +94,9 @@ func newNames(cfg *config.Config, backends map[string]*flow.Backend) (*names, er
 		for _, group := range n.groups(p, fb) {
 			if err := group.begin(); err != nil {
 				errs = append(errs, at(group.servers[0].config.Pos, "server '%s': %w", group.servers[0].config.Name, err))
+			}
+			for _, s := range group.servers {
+				n.servers[s.server] = s
 			}
 		}
 	}
@@ -224,14 +239,11 @@ func (s *namedServer) lose(why string) {
 	s.server.SetResolved(false, why)
 }
 
-// again asks for a server's name now rather than when it is due: its check ran into a time-out, so that it may have moved.
-func (n *names) again(p *config.Proxy, index int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, s := range n.backends[p.Name] {
-		if s.index == index && s.watch != nil {
-			s.watch.Again()
-		}
+// hasten has a server's name asked for when a check of it ran into the time-out of its connect, instead of when it is due:
+// it may have moved. It is called under the backend's lock.
+func (n *names) hasten(e backend.Event) {
+	if s := n.servers[e.Server]; s != nil && e.Check.Status == backend.CheckL4Timeout {
+		s.watch.Again()
 	}
 }
 

@@ -2,10 +2,14 @@ package lb
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/sluice-lb/sluice/lb/backend"
 	"github.com/sluice-lb/sluice/lb/config"
@@ -241,4 +245,87 @@ func TestServicePorts(t *testing.T) {
 	w = newNamed(t, "  server-template v 1-2 _a._tcp.test resolvers R\n")
 	w.group.service(service("one.test:8001/1=10.0.0.1 one.test:8002/1=10.0.0.1"))
 	w.where("v1 10.0.0.1:8001, v2 -")
+}
+
+// A check that cannot connect in time has the name asked for again; other failures do not.
+func TestCheckTimeoutAsksAgain(t *testing.T) {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	asked := make(chan bool, 100)
+	server := &dns.Server{PacketConn: conn, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, m *dns.Msg) {
+		asked <- true
+		answer := new(dns.Msg)
+		answer.SetReply(m)
+		rr, _ := dns.NewRR(m.Question[0].Name + " A 127.0.0.1")
+		answer.Answer = append(answer.Answer, rr)
+		w.WriteMsg(answer)
+	})}
+	go server.ActivateAndServe()
+	defer server.Shutdown()
+	text := fmt.Sprintf(`
+resolvers R
+  nameserver ns1 %v
+  timeout resolve 1h
+  hold valid 1ms
+defaults
+  mode tcp
+  timeout connect 1s
+  timeout client 1s
+  timeout server 1s
+frontend f
+  bind 127.0.0.1:1
+  default_backend b
+backend b
+  server s1 app.test:80 resolvers R init-addr none resolve-prefer ipv4 check fall 1
+`, conn.LocalAddr())
+	cfg, _ := config.Load([]config.File{{Name: "test", Data: []byte(text)}}, nil, loadOptions)
+	p := cfg.Proxies[1]
+	servers, err := backend.New(p, 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fb, err := newFlowBackend(cfg, p, servers, initialNames{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	logged := make(chan string, 100)
+	b := &Balancer{config: cfg, backends: map[string]*flow.Backend{"b": fb}, news: newHealthNews(func(_ config.Severity, text string) { logged <- text })}
+	defer b.news.close()
+	if err := b.openNames(); err != nil {
+		t.Fatal(err)
+	}
+	servers.Start()
+	b.names.set.Start()
+	defer b.names.set.Stop()
+	<-asked
+	for text := range logged {
+		if strings.Contains(text, "administratively READY") || strings.Contains(text, "changed its IP") {
+			break
+		}
+	}
+	if got := b.Names()[0]; got.Name != "app.test" || got.Addr != netip.MustParseAddr("127.0.0.1") || got.Stale || got.Valid.IsZero() {
+		t.Errorf("%+v", got)
+	}
+	if got := b.Resolvers()[0]; got.Name != "R" || got.Servers[0].Name != "ns1" || got.Servers[0].Valid != 1 {
+		t.Errorf("%+v", got)
+	}
+	time.Sleep(2 * time.Millisecond) // hold valid
+	servers.Servers[0].Checked(backend.CheckResult{Status: backend.CheckL4Failed})
+	select {
+	case <-asked:
+		t.Error("asked again after a refused connect")
+	case <-time.After(50 * time.Millisecond):
+	}
+	for range 5 {
+		servers.Servers[0].Checked(backend.CheckResult{Status: backend.CheckL4OK})
+	}
+	servers.Servers[0].Checked(backend.CheckResult{Status: backend.CheckL4Timeout})
+	select {
+	case <-asked:
+	case <-time.After(10 * time.Second):
+		t.Error("not asked again after a time-out")
+	}
 }
