@@ -97,7 +97,7 @@ func (s *Server) agentReported(r AgentReport) {
 	s.took(&s.agent, result)
 	switch result.Status.Outcome() {
 	case CheckFailed:
-		if s.agent.health == 0 && result.Status == CheckL7Failed {
+		if result.Status == CheckL7Failed {
 			s.become(Stopped, s.admin, cause{check: &result})
 		}
 	case CheckPassed:
