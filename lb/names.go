@@ -51,6 +51,10 @@ type namedServer struct {
 	port     uint16
 	resolved bool // not in maintenance for want of an address
 	told     resolver.Answer
+
+	// Of a service's server.
+	came       bool // its target's address came along with the service's answer
+	introduced bool // the log has had its target
 }
 
 // openNames prepares to ask for the names of the servers that have "resolvers".
@@ -142,7 +146,7 @@ func (n *names) groups(p *config.Proxy, fb *flow.Backend) []*nameGroup {
 			names: n, proxy: p, config: c, server: fb.Servers[i], target: &fb.Targets[i], index: i, group: g, host: c.Address.Host,
 			addr: target.Addr.Addr(), port: port(c.Address), resolved: !target.Unresolved,
 		}
-		if query.Service {
+		if s.introduced = true; query.Service {
 			s.host, s.port = "", 0
 		}
 		g.servers = append(g.servers, s)
@@ -193,8 +197,12 @@ func (s *namedServer) take(a resolver.Answer, first bool, none, name string) {
 		if first {
 			by = a.By
 		}
+		if s.came {
+			by = "DNS additional record"
+		}
 		s.names.tell(s.proxy, fmt.Sprintf("%s/%s changed its IP from %s to %v by %s.", s.proxy.Name, s.config.Name, s.shown(), addr, by), false)
 	}
+	s.introduce()
 	s.move(addr, s.port)
 	s.resolved = true
 	s.server.SetResolved(true, name) // it may be in maintenance by the state file
@@ -235,6 +243,7 @@ func (s *namedServer) move(addr netip.Addr, port uint16) {
 
 // lose takes a server out for want of an address. A flow that has just been given to it may still connect where it was.
 func (s *namedServer) lose(why string) {
+	s.introduce()
 	s.addr, s.resolved = netip.Addr{}, false
 	s.server.SetResolved(false, why)
 }

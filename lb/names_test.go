@@ -231,6 +231,23 @@ func TestServiceFillsTemplate(t *testing.T) {
 	)
 }
 
+// An address that came along with the service's answer has words of its own.
+func TestServiceAdditionalRecords(t *testing.T) {
+	w := newNamed(t, "  server-template v 1-2 _a._tcp.test resolvers R resolve-prefer ipv4\n")
+	a := service("one.test:8001/1=10.0.0.1")
+	a.Services[0].Additional = true
+	w.group.service(a)
+	if got := w.log[:2]; !slices.Equal(got, []string{
+		"b/v1 changed its IP from (none) to 10.0.0.1 by DNS additional record.",
+		"b/v1 changed its FQDN from (null) to one.test by 'SRV record'",
+	}) {
+		t.Errorf("%q", got)
+	}
+	w.log = nil
+	w.group.service(service("one.test:8001/1=10.0.0.3"))
+	w.logged("b/v1 changed its IP from 10.0.0.1 to 10.0.0.3 by R/ns1.")
+}
+
 // One host on several ports: its address is one server's only, as with every name.
 func TestServicePorts(t *testing.T) {
 	w := newNamed(t, "  server-template v 1-2 _a._tcp.test resolvers R resolve-opts allow-dup-ip,ignore-weight weight 7\n")

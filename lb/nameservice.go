@@ -36,6 +36,9 @@ func (g *nameGroup) service(a resolver.Answer) {
 				s.server.SetWeight(weight)
 			}
 		}
+		if s.came = target.Additional; !s.came {
+			s.introduce()
+		}
 		if target.Asked {
 			s.take(target.Host, target.Host.First && !g.shared(target, s), "No IP for server ", target.Target)
 		}
@@ -56,9 +59,16 @@ func (g *nameGroup) serverFor(t resolver.Service) *namedServer {
 	}
 	s := g.free[0]
 	g.free = slices.Delete(g.free, 0, 1)
-	s.host, s.port, s.addr = t.Target, t.Port, netip.Addr{}
-	g.names.tell(s.proxy, fmt.Sprintf("%s/%s changed its FQDN from (null) to %s by 'SRV record'", s.proxy.Name, s.config.Name, t.Target), true)
+	s.host, s.port, s.addr, s.introduced = t.Target, t.Port, netip.Addr{}, false
 	return s
+}
+
+// introduce logs the target that a server has got: before its address, unless that came along with it.
+func (s *namedServer) introduce() {
+	if !s.introduced {
+		s.introduced = true
+		s.names.tell(s.proxy, fmt.Sprintf("%s/%s changed its FQDN from (null) to %s by 'SRV record'", s.proxy.Name, s.config.Name, s.host), true)
+	}
 }
 
 // shared tells whether a server before s stands for the same host: the log names that one's source.
