@@ -43,6 +43,7 @@ type Balancer struct {
 	saver     *stateSaver  // nil: states are not saved
 	mailers   *emailAlerts
 	names     *names
+	checks    *checks
 	// lastAddress gives what the state file has of a server's address; nil: there is none.
 	lastAddress func(*config.Proxy, *config.Server) (netip.Addr, bool)
 
@@ -89,7 +90,7 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 		b.say(config.Warning, fmt.Sprintf("config : [%s:%d] : %s", pos.File, pos.Line, text))
 	}))
 	if err == nil {
-		err = errors.Join(b.connectHealth(), b.openNames(), b.openMailers(), b.openFrontends(loops))
+		err = errors.Join(b.connectHealth(), b.openNames(), b.openChecks(), b.openMailers(), b.openFrontends(loops))
 	}
 	if err != nil {
 		b.close()
@@ -111,7 +112,7 @@ func Check(cfg *config.Config) []config.Diagnostic {
 	b.openStates(func(severity config.Severity, text string) {
 		found = append(found, config.Diagnostic{Severity: severity, Text: text})
 	})
-	for _, err := range flatten(errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openLogs(), b.openBackends(1, warn), b.openNames(), b.openMailers())) {
+	for _, err := range flatten(errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openLogs(), b.openBackends(1, warn), b.openNames(), b.openChecks(), b.openMailers())) {
 		var placed *placedError
 		d := config.Diagnostic{Severity: config.Alert, Text: err.Error()}
 		if errors.As(err, &placed) {
@@ -236,8 +237,10 @@ func (b *Balancer) Start() error {
 	err := errors.Join(errs...)
 	if err != nil {
 		b.Stop()
+		return err
 	}
-	return err
+	b.checks.Start()
+	return nil
 }
 
 // order is mail that runs a function on a loop.
@@ -308,6 +311,7 @@ func (b *Balancer) Stop() {
 		b.softStop.Do(func() {}) // no soft stop may begin any more
 		b.saver.last()
 		b.names.set.Stop()
+		b.checks.Stop()
 		for _, l := range b.process.Loops {
 			l.Cut()
 		}

@@ -101,6 +101,7 @@ func newDemand(cfg *config.Config, override, loops int) demand {
 		for _, bind := range proxy.Binds {
 			d.fixed += listenerDescriptors(bind, loops)
 		}
+		d.fixed += checkDescriptors(proxy)
 		if o := proxy.Options; o.SpliceAuto || o.SpliceRequest || o.SpliceResponse {
 			d.splice = true
 		}

@@ -131,8 +131,15 @@ func TestConnDeadlineAndInterrupt(t *testing.T) {
 	if err := c.Connect(fullListener(t), Addr{}, &ConnectOptions{}, time.Time{}); err != ErrInterrupted {
 		t.Errorf("connect after an interruption: %v", err)
 	}
-	if c.FD() != 0 {
+	if c.Open() {
 		t.Error("a descriptor is left after an error")
+	}
+	c.Reset()
+	if err := c.Connect(addr, Addr{}, &ConnectOptions{}, time.Now().Add(20*time.Millisecond)); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the interruption outlived Reset: %v", err)
 	}
 }
 
