@@ -57,8 +57,12 @@ type pace struct {
 	at        time.Time
 }
 
-// burst is how many questions may begin at once.
-const burst = 64
+const (
+	// burst is how many questions may begin at once.
+	burst = 64
+	// grain is the least pause: what begins within it costs one wake-up of the goroutines and the kernel.
+	grain = 10 * time.Millisecond
+)
 
 // take tells whether one of n questions that come due once per period may begin now, and else when.
 func (p *pace) take(now time.Time, n int, period time.Duration) (bool, time.Time) {
@@ -66,12 +70,12 @@ func (p *pace) take(now time.Time, n int, period time.Duration) (bool, time.Time
 	if p.at.IsZero() {
 		p.allowance = burst
 	} else {
-		p.allowance = min(burst, p.allowance+rate*now.Sub(p.at).Seconds())
+		p.allowance = min(max(burst, 2*rate*grain.Seconds()), p.allowance+rate*now.Sub(p.at).Seconds())
 	}
 	p.at = now
 	if p.allowance < 1 {
 		wait := time.Duration((1 - p.allowance) / rate * float64(time.Second))
-		return false, now.Add(max(wait, time.Millisecond)) // several in one millisecond cost one wake-up
+		return false, now.Add(max(wait, grain))
 	}
 	p.allowance--
 	return true, now
