@@ -79,5 +79,6 @@ func judgeLDAP(x *exchange, data []byte, final bool) verdict {
 		x.result.Code = int(content[0])
 		return x.refuse(backend.CheckL7Failed, "See RFC: http://tools.ietf.org/html/rfc4511#section-4.1.9")
 	}
+	x.okText = "Success" // as in HAProxy's log
 	return met
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/sluice-lb/sluice/lb/backend"
@@ -33,7 +34,8 @@ func (x *exchange) mysqlError(payload []byte) verdict {
 	return x.refuse(backend.CheckL7Failed, text)
 }
 
-// judgeMySQLGreeting wants the server's first packet, Protocol::Handshake in version 9 or 10.
+// judgeMySQLGreeting wants the server's first packet, Protocol::Handshake in version 9 or 10. The server's version is the
+// text of a check that ends well, as in HAProxy's log (its statistics page leaves it out).
 func judgeMySQLGreeting(x *exchange, data []byte, final bool) verdict {
 	const longest = 1 << 12 // a greeting has a version's text and some 60 bytes
 	payload, length, whole := mysqlPacket(data)
@@ -47,6 +49,8 @@ func judgeMySQLGreeting(x *exchange, data []byte, final bool) verdict {
 	case whole && payload[0] == 0xff:
 		return x.mysqlError(payload)
 	case whole:
+		version, _, _ := bytes.Cut(payload[1:], []byte{0})
+		x.okText = string(version)
 		return met
 	case final:
 		return x.refuse(backend.CheckL7Invalid, "")
