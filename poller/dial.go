@@ -110,11 +110,11 @@ func (c *Conn) begin(addr, source Addr, o *ConnectOptions) (string, Errno) {
 // already, and there is nothing to wait for.
 func (c *Conn) finish() error {
 	length, _ := c.remote.encode(&c.raw)
-	ended := Errno(0)
-	err := c.wait(false, func(fd uintptr) bool {
-		ended = connect(int32(fd), &c.raw, length)
-		return ended != syscall.EALREADY && ended != EINPROGRESS
-	})
+	ended := connect(c.fd, &c.raw, length)
+	var err error
+	if underway(ended) {
+		ended, err = c.await(length)
+	}
 	if err == nil && ended != 0 && ended != syscall.EISCONN {
 		err = os.NewSyscallError("connect", ended)
 	}
@@ -124,14 +124,19 @@ func (c *Conn) finish() error {
 	return err
 }
 
-// wait calls try at once, and then each time the socket may be ready, until it returns true.
+func (c *Conn) await(length uint32) (ended Errno, err error) {
+	err = c.wait(false, func(fd uintptr) bool {
+		ended = connect(int32(fd), &c.raw, length)
+		return !underway(ended)
+	})
+	return ended, err
+}
+
+func underway(e Errno) bool { return e == syscall.EALREADY || e == EINPROGRESS }
+
+// wait calls try each time the socket may be ready, until it returns true. Callers have tried once before: what does not
+// have to wait costs nothing of this.
 func (c *Conn) wait(reading bool, try func(fd uintptr) bool) error {
-	if c.fd == 0 {
-		return net.ErrClosed
-	}
-	if try(uintptr(c.fd)) {
-		return nil
-	}
 	if err := c.watch(); err != nil {
 		return err
 	}
@@ -193,15 +198,17 @@ func (c *Conn) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	var n int
-	var e Errno
-	err := c.wait(true, func(fd uintptr) bool {
-		n, e = recv(int32(fd), b)
-		return e != EAGAIN
-	})
+	if c.fd == 0 {
+		return 0, net.ErrClosed
+	}
+	n, e := recv(c.fd, b)
+	if e == EAGAIN {
+		var err error
+		if n, e, err = c.awaitBytes(b); err != nil {
+			return 0, err
+		}
+	}
 	switch {
-	case err != nil:
-		return 0, err
 	case e != 0:
 		return 0, os.NewSyscallError("recv", e)
 	case n == 0:
@@ -210,29 +217,42 @@ func (c *Conn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+func (c *Conn) awaitBytes(b []byte) (n int, e Errno, err error) {
+	err = c.wait(true, func(fd uintptr) bool {
+		n, e = recv(int32(fd), b)
+		return e != EAGAIN
+	})
+	return n, e, err
+}
+
 // Write sends all of b, waiting where the kernel takes no more.
 func (c *Conn) Write(b []byte) (int, error) {
+	if c.fd == 0 {
+		return 0, net.ErrClosed
+	}
 	sent := 0
-	var e Errno
 	for sent < len(b) {
-		err := c.wait(false, func(fd uintptr) bool {
-			var n int
-			if n, e = send(int32(fd), b[sent:], 0); e == 0 {
-				sent += n
-			}
-			return e != EAGAIN
-		})
-		if err == nil {
-			err = os.NewSyscallError("send", e)
-			if e == 0 {
-				err = nil
+		n, e := send(c.fd, b[sent:], 0)
+		if e == EAGAIN {
+			var err error
+			if n, e, err = c.awaitRoom(b[sent:]); err != nil {
+				return sent, err
 			}
 		}
-		if err != nil {
-			return sent, err
+		if e != 0 {
+			return sent, os.NewSyscallError("send", e)
 		}
+		sent += n
 	}
 	return sent, nil
+}
+
+func (c *Conn) awaitRoom(b []byte) (n int, e Errno, err error) {
+	err = c.wait(false, func(fd uintptr) bool {
+		n, e = send(int32(fd), b, 0)
+		return e != EAGAIN
+	})
+	return n, e, err
 }
 
 // Abort makes the coming Close send a RST and leave no TIME_WAIT, as Socket.Abort does.

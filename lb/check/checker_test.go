@@ -195,3 +195,13 @@ func BenchmarkChecks4000(b *testing.B) {
 		})
 	}
 }
+
+// One bare check, one after the other: what the schedule and the state add to a connect and a close.
+func BenchmarkCheck(b *testing.B) {
+	bed := newBed(b, fmt.Sprintf("backend b\n  mode tcp\n  server s 127.0.0.1:%d check\n", silent(b)), Options{})
+	s := bed.servers["b"]
+	b.ReportAllocs()
+	for b.Loop() {
+		s.health.run(s.health)
+	}
+}

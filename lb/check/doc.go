@@ -18,7 +18,22 @@
 //     one that holds a backend's lock. Results are reported on the checks' own goroutines.
 //   - Nothing here is done on a loop's thread, and nothing here holds a lock while it waits or calls lb/backend.
 //   - Stop ends running checks without a result, and returns when no goroutine, descriptor or child process is left.
-//   - Statuses and texts are HAProxy's for the same server and script. Where an answer can already be seen to be wrong and
-//     HAProxy would wait for its time limit, the check ends at once (builtin.go names these).
+//   - Statuses and texts are HAProxy's for the same server and script; the tests ask it. What differs is listed below.
 //   - A response is kept up to Options.BufferSize and then judged by that: a server cannot make a check use more memory.
+//
+// # What differs from HAProxy 2.6
+//
+//   - Where an answer can already be seen to be wrong, the check ends at once instead of at its time limit (builtin.go).
+//   - "timeout check" is counted from when the connection stands, as the manual says. HAProxy applies it only where it ends
+//     later than the limit of the connect.
+//   - The regular expressions are RE2's.
+//   - An agent's line may end with the connection instead of with a line feed.
+//   - A program that a signal ended has the code 128 plus its number, as in a shell.
+//   - ssl-hello-chk offers other ciphers, and its random bytes do not name HAProxy.
+//
+// # What it costs
+//
+// A connect check over loopback takes 24 µs of a core when they come one after the other, and 46 µs when they come at their
+// times, both ends of the connection included: 4,000 servers at "inter 2s" take 9 % of one core (BenchmarkChecks4000, on
+// a virtual machine with two cores). An HTTP check takes about three times that, half of which is the server's.
 package check

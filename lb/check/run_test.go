@@ -83,6 +83,11 @@ func TestScenariosInHAProxy(t *testing.T) {
 		if want == "" {
 			want = s.want
 		}
+		if strings.Contains(want, "SOCKS4") { // it adds an error number that was left over from something else
+			if strings.HasPrefix(got[fmt.Sprintf("b%d", i)], want+" (") {
+				continue
+			}
+		}
 		if seen := got[fmt.Sprintf("b%d", i)]; seen != want && want != "-" {
 			t.Errorf("%s: %s\nhaproxy says %q\nwant         %q", s.name, s.lines, seen, want)
 		}
