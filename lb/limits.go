@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"github.com/sluice-lb/sluice/lb/config"
+	resolver "github.com/sluice-lb/sluice/lb/resolve"
 )
 
 // defaultHardLimit bounds the descriptors that are planned for when the configuration names no number of connections:
@@ -94,6 +95,9 @@ func newDemand(cfg *config.Config, override, loops int) demand {
 	}
 	d.fixed = spareDescriptors + len(cfg.Global.StatsSockets) + 2*loops // a loop has its epoll and its eventfd
 	d.fixed += logDescriptors(cfg)
+	for _, section := range cfg.Resolvers {
+		d.fixed += resolver.Descriptors(section)
+	}
 	for _, proxy := range cfg.Proxies {
 		if proxy.Disabled {
 			continue

@@ -20,6 +20,18 @@ type endpoint struct {
 // dnsPort is where name servers listen.
 const dnsPort = 53
 
+// systemServers is how many name servers resolv.conf has at most: MAXNS of resolv.conf(5).
+const systemServers = 3
+
+// Descriptors is how many a section opens at most: to each name server its sockets, and a connection that may follow another.
+func Descriptors(c *config.Resolvers) int {
+	n := len(c.NameServers)
+	if c.ParseResolvConf {
+		n += systemServers
+	}
+	return n * (maxSockets + 2)
+}
+
 // nameServers are those of a section, and those of resolv.conf if it wants them.
 func nameServers(c *config.Resolvers, o Options) ([]endpoint, error) {
 	var all []endpoint

@@ -59,3 +59,14 @@ func TestNameServerWithoutAddress(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestDescriptors(t *testing.T) {
+	c := &config.Resolvers{NameServers: make([]config.NameServer, 2)}
+	if got := Descriptors(c); got != 2*(maxSockets+2) {
+		t.Errorf("two name servers: %d", got)
+	}
+	c.ParseResolvConf = true
+	if got := Descriptors(c); got != 5*(maxSockets+2) {
+		t.Errorf("with the system's: %d", got)
+	}
+}
