@@ -68,8 +68,16 @@ func (x *exchange) leave() {
 // Interrupt ends what the exchange waits for. Any goroutine may call it while the exchange runs.
 func (x *exchange) Interrupt() { x.conn.Interrupt() }
 
+// longestText is how much of a text is told, in bytes, as HAProxy does: a server must not fill logs with what it answers.
+const longestText = 127
+
 // run goes through the steps until one decides or all are done. The outcome is in x.result.
 func (x *exchange) run() {
+	x.steps()
+	x.result.Text = x.result.Text[:min(len(x.result.Text), longestText)]
+}
+
+func (x *exchange) steps() {
 	for i := range x.script.steps {
 		step := &x.script.steps[i]
 		if !step.do(x, step, i == len(x.script.steps)-1) {
