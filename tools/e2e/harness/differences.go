@@ -32,6 +32,15 @@ const (
 	SavesStates Difference = "writes no state file by itself"
 	// MailFailures: haproxy says nothing of mail that it cannot send, and loses what happens within its first second.
 	MailFailures Difference = "says nothing of mail that cannot be sent"
+	// PatientChecks: where a server's answer can no longer become right, haproxy's built-in checks wait for more of it, up to
+	// their time limit, and tell a timeout; sluice ends the check at once and tells the answer.
+	PatientChecks Difference = "waits for the time limit after an answer that is wrong"
+	// EagerLogin: haproxy's MySQL check logs in before it has seen the server's greeting, sluice after it.
+	EagerLogin Difference = "logs in to MySQL before the greeting"
+	// MySQLGreeting: sluice says of an answer that is none that it is no MySQL greeting, haproxy only that it is invalid.
+	MySQLGreeting Difference = "does not say what is wrong with a MySQL greeting"
+	// PostgresErrors: of a PostgreSQL server's error haproxy tells the severity alone, sluice the message as well.
+	PostgresErrors Difference = "tells a PostgreSQL error without its message"
 )
 
 // rightExit tells whether a process that was sent SIGTERM ended as it should.

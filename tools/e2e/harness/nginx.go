@@ -3,9 +3,7 @@ package harness
 import (
 	"fmt"
 	"net"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 )
 
@@ -23,22 +21,7 @@ func StartNginx(t testing.TB) *Nginx {
 	dir := ShortDir(t)
 	n := &Nginx{Addr: Loopback(t), Proxy: Loopback(t), Root: filepath.Join(dir, "root")}
 	write(t, filepath.Join(n.Root, "hello"), "hello from a file\n")
-	file := filepath.Join(dir, "nginx.conf")
-	write(t, file, fmt.Sprintf(`daemon off;
-master_process off;
-user root;
-pid %[1]s/pid;
-error_log stderr error;
-worker_rlimit_nofile 4096;
-events { worker_connections 2000; }
-http {
-  access_log off;
-  sendfile on;
-  keepalive_requests 1000000;
-  client_max_body_size 0;
-  client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/fastcgi;
-  uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
-  server {
+	StartSites(t, dir, n.Addr, fmt.Sprintf(`  server {
     listen %[2]s;
     listen %[3]s proxy_protocol;
     root %[4]s;
@@ -48,29 +31,7 @@ http {
       return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr $proxy_protocol_server_port\n";
     }
     location /put/ { root %[1]s; dav_methods PUT; create_full_put_path on; }
-  }
-}
-`, dir, n.Addr, n.Proxy, n.Root))
-	cmd := exec.Command("nginx", "-c", file, "-e", "stderr")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	output := newLines()
-	pipe, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	read := make(chan struct{})
-	go func() { output.read(pipe); close(read) }()
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		<-read
-		cmd.Wait()
-	})
-	if !WaitUntil(Patience, func() bool { return accepts(n.Addr) && accepts(n.Proxy) }) {
-		t.Fatalf("nginx does not listen:\n%s", output.Text())
-	}
+  }`, dir, n.Addr, n.Proxy, n.Root))
 	return n
 }
 

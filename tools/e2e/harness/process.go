@@ -72,16 +72,15 @@ func table(pid int, name string) [][]string {
 	return rows
 }
 
-// listens tells whether the process listens on a TCP port. The kernel's tables begin with the listeners (tcp_get_idx in
+// listening finds the sockets that listen on a TCP port in a process's network. The kernel's tables begin with the listeners (tcp_get_idx in
 // net/ipv4/tcp_ipv4.c): reading ends there, for behind them may be tens of thousands of connections in TIME_WAIT, which
 // cost the kernel seconds to print.
-func listens(pid, port int) bool {
+func listening(pid, port int) (inodes []string) {
 	suffix := fmt.Sprintf(":%04X", port)
-	var inodes []string
 	for _, name := range []string{"tcp", "tcp6"} {
 		file, err := os.Open(fmt.Sprintf("/proc/%d/net/%s", pid, name))
 		if err != nil {
-			return false
+			return nil
 		}
 		rows := bufio.NewScanner(file)
 		rows.Buffer(make([]byte, 0, 2<<10), 2<<10) // one short read at a time
@@ -99,6 +98,12 @@ func listens(pid, port int) bool {
 		}
 		file.Close()
 	}
+	return inodes
+}
+
+// listens tells whether the process itself listens on a TCP port.
+func listens(pid, port int) bool {
+	inodes := listening(pid, port)
 	if len(inodes) == 0 {
 		return false
 	}
