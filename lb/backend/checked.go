@@ -61,14 +61,17 @@ func (s *Server) took(p *prober, r CheckResult) {
 
 // AgentReported takes what came of one conversation with the server's agent. Any goroutine may call it.
 func (s *Server) AgentReported(r AgentReport) {
-	s.change(func() {
-		if s.agent.enabled() {
-			s.agentReported(r)
-		}
-	})
+	for _, part := range []func(AgentReport){s.agentOrdered, s.agentJudged} { // those who track the server see both
+		s.change(func() {
+			if s.agent.enabled() {
+				part(r)
+			}
+		})
+	}
 }
 
-func (s *Server) agentReported(r AgentReport) {
+// agentOrdered does what the agent wants for the server's administrative state, its weight and its limit.
+func (s *Server) agentOrdered(r AgentReport) {
 	switch r.Admin {
 	case AgentReady:
 		s.setAdmin(Ready)
@@ -87,6 +90,10 @@ func (s *Server) agentReported(r AgentReport) {
 	if r.MaxConn >= 0 {
 		s.setMaxConn(r.MaxConn)
 	}
+}
+
+// agentJudged takes what the agent says about the server's health.
+func (s *Server) agentJudged(r AgentReport) {
 	result := r.Result
 	if r.Health != AgentNoHealth && result.Text == "" {
 		result.Text = "via agent : " + agentWords[r.Health]

@@ -300,6 +300,7 @@ func (s *Server) become(op Operation, admin Flags, why cause) {
 	s.backend.cause = why
 	s.publish()
 	moved := s.apply()
+	s.backend.say(s, before, was, why, moved) // before the flows end, which it counts
 	if wasUp && !isUp && s.shutWhenDown {
 		s.shut('D')
 	}
@@ -308,7 +309,6 @@ func (s *Server) become(op Operation, admin Flags, why cause) {
 			x.shut('U')
 		}
 	}
-	s.backend.say(s, before, was, why, moved)
 	if wasUp != isUp && !isMaint && !wasMaint {
 		s.noteChange()
 	}
