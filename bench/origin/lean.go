@@ -140,7 +140,7 @@ func (l *lean) run() {
 //go:noinline
 func (l *lean) wait() int {
 	// Not told to Go's scheduler (package places).
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_WAIT, uintptr(l.poll), uintptr(unsafe.Pointer(&l.events[0])), uintptr(len(l.events)), uintptr(waitFor.Milliseconds()), 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.poll), uintptr(unsafe.Pointer(&l.events[0])), uintptr(len(l.events)), uintptr(waitFor.Milliseconds()), 0, 0)
 	if errno != 0 { // a signal: there is no other failure here
 		return 0
 	}
