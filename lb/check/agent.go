@@ -12,7 +12,7 @@ import (
 
 // newAgentProbe makes the check that asks a server's agent: the manual, 5.2, "agent-check".
 func newAgentProbe(s *Server, p *config.Proxy, cfg *config.Server) *probe {
-	sc := &script{okStatus: backend.CheckNoted}
+	sc := &script{okStatus: backend.CheckNoted, parts: true}
 	sc.limits(p, cfg.Check.AgentInter)
 	// The agent's connections are not the server's: no PROXY header, no SOCKS4.
 	sc.steps = []step{{do: (&connectStep{}).do}}
@@ -22,31 +22,30 @@ func newAgentProbe(s *Server, p *config.Proxy, cfg *config.Server) *probe {
 	e := &expectation{judge: judgeAgent}
 	sc.steps = append(sc.steps, step{do: e.do})
 	s.conversation = sc
-	run := func(p *probe) {
-		if report, told := s.ask(sc, p); told {
-			s.server.AgentReported(report)
-		}
-	}
+	run := func(p *probe) { s.ask(sc, p, s.server.AgentReported) }
 	interval := func() time.Duration { return cfg.Check.AgentInter }
 	return &probe{server: s, run: run, interval: interval, enabled: s.server.AgentEnabled}
 }
 
-// ask makes one conversation with the agent.
-func (s *Server) ask(sc *script, p *probe) (report backend.AgentReport, told bool) {
+// ask makes one conversation with the agent, and tells what came of it, unless it was stopped.
+func (s *Server) ask(sc *script, p *probe, tell func(backend.AgentReport)) {
 	x := newExchange(s, sc, s.agentTarget.Load(), p.yield)
 	defer x.leave()
 	if !p.hold(x) {
-		return report, false
+		return
 	}
 	x.run()
-	x.close()
-	report = backend.AgentReport{Weight: -1, MaxConn: -1, Result: x.result}
+	report := backend.AgentReport{Weight: -1, MaxConn: -1, Result: x.result}
 	if x.result.Status == backend.CheckNoted {
 		line, _ := agentLine(x.response, true)
 		report = parseAgent(line)
 	}
 	report.Result.Duration = time.Since(x.began)
-	return report, p.release()
+	if p.decided() {
+		tell(report)
+	}
+	x.part(p.interval)
+	p.release()
 }
 
 // judgeAgent wants a line. One that is cut off by the end of the connection counts: many agents are a shell's echo -n.

@@ -84,9 +84,10 @@ func TestAgentConversation(t *testing.T) {
 			}
 			s := newBed(t, fmt.Sprintf("backend b\n  mode tcp\n  timeout connect 1s\n  timeout server 1s\n  server s 127.0.0.1:1 send-proxy agent-check agent-inter 250ms agent-port %d %s\n",
 				test.agent(t), args), Options{}).servers["b"]
-			report, told := s.ask(s.conversation, s.agent)
-			if got := shown(report.Result); got != test.want || !told {
-				t.Errorf("got %q (%v), want %q", got, told, test.want)
+			told, got := 0, ""
+			s.ask(s.conversation, s.agent, func(r backend.AgentReport) { told, got = told+1, shown(r.Result) })
+			if got != test.want || told != 1 {
+				t.Errorf("got %q (%d times), want %q", got, told, test.want)
 			}
 		})
 	}

@@ -64,9 +64,7 @@ func (c *Checker) Add(b *backend.Backend, s *backend.Server, p *config.Proxy, cf
 			return nil, err
 		}
 		run := func(p *probe) {
-			if result, told := check(p); told {
-				s.Checked(result)
-			}
+			check(p, s.Checked)
 		}
 		server.check = check
 		server.health = &probe{server: server, run: run, interval: s.CheckInterval, enabled: s.CheckEnabled}

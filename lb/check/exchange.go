@@ -103,17 +103,46 @@ func (x *exchange) fail(status backend.CheckStatus, text string) bool {
 	return false
 }
 
-// close ends the connection, with a reset unless it is to linger: the server need not keep what was only a check, and no
-// port stays in TIME_WAIT here.
+// close ends the connection, with a reset unless it is to linger or the server has ended it already: the server need not
+// keep what was only a check, and no port stays in TIME_WAIT here.
 func (x *exchange) close() {
 	if !x.conn.Open() {
 		return
 	}
-	if !x.linger {
+	if !x.linger && !x.ended {
 		x.conn.Abort()
 	}
 	x.connected = false
 	x.conn.Close()
+}
+
+// Bounds of part.
+const (
+	partingBytes = 64 << 10
+	partingTime  = time.Second
+	partingShare = 10 // of the interval, at most one part
+)
+
+// part takes leave of a server that closes after its answer, as most of HTTP do: what is left of the answer is read until the
+// end comes, so that the server, which may be writing still, sees no reset, and the TIME_WAIT is not ours. The check is decided and told by
+// then. A server that has not begun to answer, takes longer, or has more to say than is worth it, gets the reset.
+func (x *exchange) part(interval func() time.Duration) {
+	if x.script.parts && x.connected && !x.linger && len(x.response) > 0 && time.Now().Before(x.deadline) {
+		x.hearOut(min(partingTime, interval()/partingShare))
+	}
+	x.close()
+}
+
+func (x *exchange) hearOut(limit time.Duration) {
+	x.conn.SetDeadline(time.Now().Add(limit))
+	for read := 0; !x.ended && read < partingBytes; {
+		n, err := x.conn.Read(x.response[:cap(x.response)])
+		if read += n; err == io.EOF {
+			x.ended = true
+		} else if err != nil {
+			return
+		}
+	}
 }
 
 // more waits for more of the response. The end of it is no error.

@@ -41,19 +41,23 @@ func newExternal(s *Server, p *config.Proxy, cfg *config.Server) check {
 	if p.Timeouts.Check > 0 {
 		limit = p.Timeouts.Check
 	}
-	return func(probe *probe) (result backend.CheckResult, told bool) {
+	return func(probe *probe, tell func(backend.CheckResult)) {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		began := time.Now()
 		if !probe.hold(&program{ctx, cancel}) {
-			return result, false
+			return
 		}
 		if probe.yield != nil {
 			probe.yield()
 		}
-		result = s.external(ctx, p)
+		result := s.external(ctx, p)
 		result.Duration = time.Since(began)
-		return result, probe.release()
+		told := probe.decided()
+		probe.release()
+		if told {
+			tell(result)
+		}
 	}
 }
 

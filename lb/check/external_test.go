@@ -91,7 +91,8 @@ func TestExternalNotAllowed(t *testing.T) {
 	bed := newBed(t, fmt.Sprintf(tells, dir), Options{})
 	s := bed.servers["web"]
 	s.checker.options.InsecureForkWanted = false
-	result, _ := s.check(s.health)
+	var result backend.CheckResult
+	s.check(s.health, func(r backend.CheckResult) { result = r })
 	if result.Status != backend.CheckSocketError || !strings.Contains(result.Text, "insecure-fork-wanted") {
 		t.Errorf("%+v", result)
 	}

@@ -22,6 +22,8 @@ type probe struct {
 	// that makes the check.
 	yield func()
 
+	ended time.Time // when the check that runs was decided; of that goroutine, too
+
 	mu      sync.Mutex
 	current interruptible // what runs now; nil: nothing
 	stopped bool
@@ -61,11 +63,15 @@ func (s *shift) pass() {
 // once makes the check if it is to be made, and puts it back into the schedule.
 func (p *probe) once() {
 	c := p.server.checker
+	p.ended = time.Time{}
 	if p.enabled() && !c.stopped.Load() {
 		p.run(p)
 	}
+	if p.ended.IsZero() {
+		p.ended = time.Now()
+	}
 	if !c.stopped.Load() {
-		c.schedule.again(p, time.Now())
+		c.schedule.again(p, p.ended)
 	}
 }
 
@@ -80,12 +86,19 @@ func (p *probe) hold(what interruptible) bool {
 	return true
 }
 
-// release ends what hold began; false: the check was stopped meanwhile, and what it saw is not to be told.
-func (p *probe) release() bool {
+// decided notes that the check has its result; false: it was stopped meanwhile, and what it saw is not to be told.
+func (p *probe) decided() bool {
+	p.ended = time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.stopped
+}
+
+// release ends what hold began.
+func (p *probe) release() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.current = nil
-	return !p.stopped
 }
 
 func (p *probe) interrupt() {

@@ -17,6 +17,9 @@ type script struct {
 	// located: texts name the step, "at step 3 of tcp-check". HAProxy does so for option tcp-check only.
 	located bool
 
+	// parts: the server is about to close once it has answered, and is let (exchange.part).
+	parts bool
+
 	connectTime time.Duration // limit of each connect
 	answerTime  time.Duration // limit of all that follows it; 0: connectTime is for both
 }
@@ -55,8 +58,8 @@ func (sc *script) where(s *step) string {
 	return text
 }
 
-// check makes one check; false: it was stopped, and there is no result.
-type check func(p *probe) (backend.CheckResult, bool)
+// check makes one check and tells its result, unless it was stopped.
+type check func(p *probe, tell func(backend.CheckResult))
 
 // healthCheck makes what a server's health check does.
 func (s *Server) healthCheck(p *config.Proxy, cfg *config.Server) (check, error) {
@@ -67,16 +70,19 @@ func (s *Server) healthCheck(p *config.Proxy, cfg *config.Server) (check, error)
 	if err != nil {
 		return nil, err
 	}
-	return func(p *probe) (result backend.CheckResult, told bool) {
+	return func(p *probe, tell func(backend.CheckResult)) {
 		x := newExchange(s, sc, s.target.Load(), p.yield)
 		defer x.leave()
 		if !p.hold(x) {
-			return result, false
+			return
 		}
 		x.run()
-		x.close()
 		x.result.Duration = time.Since(x.began)
-		return x.result, p.release()
+		if p.decided() {
+			tell(x.result)
+		}
+		x.part(p.interval)
+		p.release()
 	}, nil
 }
 
@@ -90,6 +96,7 @@ func newScript(p *config.Proxy, cfg *config.Server) (*script, error) {
 		sc.okStatus = backend.CheckL4OK
 		sc.steps = []step{{do: (&connectStep{standard: true}).do}}
 	case config.CheckTCP, config.CheckHTTP:
+		sc.parts = h.Kind == config.CheckHTTP
 		if err := sc.fromRules(h); err != nil {
 			return nil, err
 		}
