@@ -39,6 +39,11 @@ const (
 	EagerLogin Difference = "logs in to MySQL before the greeting"
 	// MySQLGreeting: sluice says of an answer that is none that it is no MySQL greeting, haproxy only that it is invalid.
 	MySQLGreeting Difference = "does not say what is wrong with a MySQL greeting"
+	// AgentLines: haproxy ignores what an agent says if the connection ends before the line does; sluice takes it.
+	AgentLines Difference = "ignores an agent's word without an end of line"
+	// ExternalReasons: of a program that was killed by a signal or could not be started haproxy tells a code alone, of which -1
+	// stands for any signal; sluice tells why, and the code that a shell would give.
+	ExternalReasons Difference = "does not say why an external check failed"
 	// PostgresErrors: of a PostgreSQL server's error haproxy tells the severity alone, sluice the message as well.
 	PostgresErrors Difference = "tells a PostgreSQL error without its message"
 )
