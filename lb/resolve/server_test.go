@@ -36,14 +36,7 @@ type seen struct {
 func startNameserver(t testing.TB, first string) *nameserver {
 	t.Helper()
 	n := &nameserver{reply: first}
-	packet, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", packet.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	packet, listener := sharedPort(t)
 	n.addr = netip.MustParseAddrPort(packet.LocalAddr().String())
 	for _, s := range []*dns.Server{{PacketConn: packet}, {Listener: listener}} {
 		s.Handler = dns.HandlerFunc(func(w dns.ResponseWriter, m *dns.Msg) { n.serve(t, w, m) })
@@ -55,6 +48,26 @@ func startNameserver(t testing.TB, first string) *nameserver {
 		t.Cleanup(func() { s.Shutdown(); serving.Wait() })
 	}
 	return n
+}
+
+// sharedPort opens one port for both protocols. The kernel chooses it for the one, so that it may be in use with the other.
+func sharedPort(t testing.TB) (net.PacketConn, net.Listener) {
+	t.Helper()
+	var failure error
+	for range 20 {
+		packet, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		listener, err := net.Listen("tcp", packet.LocalAddr().String())
+		if err == nil {
+			return packet, listener
+		}
+		packet.Close()
+		failure = err
+	}
+	t.Fatal(failure)
+	return nil, nil
 }
 
 func (n *nameserver) serve(t testing.TB, w dns.ResponseWriter, m *dns.Msg) {
