@@ -114,7 +114,7 @@ var protocols = []scenario{
 	{name: "ssl, closes", server: says("<", "!"), lines: ssl, want: "L6RSP/ TCPCHK got an empty response at step 2"},
 	{name: "ssl, silence", server: silent, lines: ssl, want: "L6TOUT/"},
 
-	{name: "spop", server: says("<", spopFrame("\x65"+spopFIN+spopVersion+spopSize+spopCan)), lines: spop, want: "L7OK/0"},
+	{name: "spop", server: says("<", spopFrame("\x65"+spopFIN+spopVersion+spopSize+spopCan)), lines: spop, want: "L7OK/0 SPOA server is ok", haproxy: "L7OK/0"},
 	{name: "spop, disconnect", server: says("<", spopFrame("\x66"+spopFIN+"\x0bstatus-code\x03\x04\x07message\x08\x0bsome reason")), lines: spop, want: "L7RSP/ some reason",
 		haproxy: "L7RSP/ invalid frame received"},
 	{name: "spop, no version", server: says("<", spopFrame("\x65"+spopFIN+spopSize)), lines: spop, want: "L7RSP/ version value not found"},

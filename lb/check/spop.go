@@ -101,6 +101,7 @@ func judgeSPOP(x *exchange, data []byte, final bool) verdict {
 				return x.refuse(backend.CheckL7Invalid, name+" value not found")
 			}
 		}
+		x.okText = "SPOA server is ok" // as in HAProxy's log
 		return met
 	case frame[0] == spopAgentDisconnect && values["message"] != "":
 		return x.refuse(backend.CheckL7Invalid, values["message"])
