@@ -14,10 +14,10 @@ const httpchk = "option httpchk GET "
 // option httpchk and http-check against nginx.
 func TestChecksOfNginx(t *testing.T) {
 	t.Parallel()
-	dir, addr := harness.ShortDir(t), harness.Loopback(t)
+	dir, addr, behind := harness.ShortDir(t), harness.Loopback(t), harness.Loopback(t)
 	harness.StartSites(t, dir, addr, fmt.Sprintf(`
   server {
-    listen %s;
+    listen %[1]s;
     location = /well { return 200 "all is well\n"; }
     location = /gone { return 404; }
     location = /broken { return 503; }
@@ -26,7 +26,8 @@ func TestChecksOfNginx(t *testing.T) {
     location = /host { return 200 "$host $http_user_agent $request_method\n"; }
     location = /posted { if ($request_method = POST) { return 202; } return 405; }
   }
-  server { listen %[1]s; server_name named.test; location / { return 204; } }`, addr))
+  server { listen %[1]s; server_name named.test; location / { return 204; } }
+  server { listen %[2]s proxy_protocol; location / { return 200 "$proxy_protocol_addr\n"; } }`, addr, behind))
 	judge(t, "", []healthCheck{
 		{name: "connect", server: addr, want: "Layer4 check passed"},
 		{name: "200", lines: httpchk + "/well", server: addr, want: "Layer7 check passed, code: 200"},
@@ -60,6 +61,11 @@ func TestChecksOfNginx(t *testing.T) {
 		{name: "addr and port", lines: httpchk + "/well", server: "127.0.0.9:1 addr 127.0.0.1 port " + port(addr), want: "Layer7 check passed, code: 200"},
 		{name: "send-state", lines: httpchk + "/state\nhttp-check send-state\n" +
 			"http-check expect rstring '^UP; address=127.0.0.1; port=" + port(addr) + "; name=send-state/s; node=.+; weight=1/1; scur=0/0; qcur=0$'", server: addr, want: "Layer7 check passed, code: 200"},
+		{name: "proxy header missing", lines: impatient + httpchk + "/", server: behind, want: "Layer7 invalid response"},
+		{name: "check-send-proxy", lines: httpchk + "/", server: behind + " check-send-proxy", want: "Layer7 check passed, code: 200"},
+		{name: "send-proxy", lines: httpchk + "/", server: behind + " send-proxy", want: "Layer7 check passed, code: 200"},
+		{name: "send-proxy-v2", lines: httpchk + "/", server: behind + " send-proxy-v2", want: "Layer7 check passed, code: 200"},
+		{name: "connect send-proxy", lines: "option httpchk\nhttp-check connect send-proxy", server: behind, want: "Layer7 check passed, code: 200"},
 		{name: "disabled at 404", lines: httpchk + "/gone\nhttp-check disable-on-404", server: addr,
 			want: "Layer7 check conditionally passed, code: 404"},
 	})

@@ -44,6 +44,8 @@ const (
 	// ExternalReasons: of a program that was killed by a signal or could not be started haproxy tells a code alone, of which -1
 	// stands for any signal; sluice tells why, and the code that a shell would give.
 	ExternalReasons Difference = "does not say why an external check failed"
+	// SPOPMessages: an agent's AGENT-DISCONNECT says why; haproxy takes the frame for invalid, sluice tells the message.
+	SPOPMessages Difference = "does not tell an SPOP agent's message"
 	// PostgresErrors: of a PostgreSQL server's error haproxy tells the severity alone, sluice the message as well.
 	PostgresErrors Difference = "tells a PostgreSQL error without its message"
 )
