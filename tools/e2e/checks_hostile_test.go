@@ -29,10 +29,8 @@ func TestChecksOfHostileServers(t *testing.T) {
 		mismatch = `, info: "TCPCHK did not match content 'ready' at step `
 	)
 	flood := `, info: "` + strings.Repeat("x", 127) + `"`
-	servers := []struct {
-		name string
-		addr string
-	}{
+	endless := harness.Serve(t, endlessly)
+	servers := []struct{ name, addr string }{
 		{"refused", harness.Refused(t)},
 		{"half-open", harness.Blackhole(t)}, // its queue of connections is full
 		{"silent", harness.Serve(t, harness.Hold).Addr},
@@ -44,7 +42,7 @@ func TestChecksOfHostileServers(t *testing.T) {
 			harness.Hold(s)
 		}).Addr},
 		{"byte a second", harness.Serve(t, byteASecond("220 HTTP/1.0 200 OK")).Addr},
-		{"endless", harness.Serve(t, endlessly).Addr},
+		{"endless", endless.Addr},
 	}
 	list := []healthCheck{}
 	for _, kind := range []struct {
@@ -94,7 +92,17 @@ func TestChecksOfHostileServers(t *testing.T) {
 				differs: kind.differ[i], reference: kind.others[i]})
 		}
 	}
-	judge(t, "", list)
+	b := judge(t, "", list)
+	// Each has a socket at most, and a buffer while it is under way, however much comes and however often.
+	for _, past := range []int64{6, 12} {
+		harness.Eventually(t, "further checks of the endless server", func() bool { return endless.Accepted.Load() >= past*int64(len(list)/len(servers)) })
+		if streams := b.Streams(); streams > len(list) {
+			t.Errorf("%d sockets for %d checks", streams, len(list))
+		}
+		if resident := harness.Resident(b.PID); resident > 64<<20 && !harness.Subject.Race {
+			t.Errorf("checks take %d MiB of memory", resident>>20)
+		}
+	}
 }
 
 // endlessly writes without end and reads nothing.

@@ -40,15 +40,15 @@ const impatient = "timeout check 300ms\ndefault-server inter 300ms fall 1 rise 1
 func backendName(name string) string { return strings.NewReplacer(" ", "-", ",", "").Replace(name) }
 
 // judge runs every check of a list in one process, and compares what the log says of each server: the result with its
-// severity, and the server's change with its own if it goes down.
-func judge(t *testing.T, global string, list []healthCheck) {
+// severity, and the server's change with its own if it goes down. The process goes on until the test ends.
+func judge(t *testing.T, global string, list []healthCheck) *harness.Balancer {
 	t.Helper()
 	logs := harness.ReceiveUDP(t)
 	sections := []string{section("frontend front", "bind "+harness.Loopback(t))}
 	for _, c := range list {
 		sections = append(sections, section("backend "+backendName(c.name), c.lines, "server s "+c.server+" check"))
 	}
-	harness.Start(t, config(logs, "option log-health-checks\n"+checkTimes, append([]string{"global\n  max-spread-checks 200ms\n" + indent(global)}, sections...)...),
+	b := harness.Start(t, config(logs, "option log-health-checks\n"+checkTimes, append([]string{"global\n  max-spread-checks 200ms\n" + indent(global)}, sections...)...),
 		harness.Options{Leaky: "checks may be under way"})
 	for _, c := range list {
 		t.Run(c.name, func(t *testing.T) {
@@ -77,6 +77,7 @@ func judge(t *testing.T, global string, list []healthCheck) {
 			}
 		})
 	}
+	return b
 }
 
 // Severities as they stand before a line of facility local0.

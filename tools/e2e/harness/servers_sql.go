@@ -32,13 +32,21 @@ func StartPostgres(t testing.TB, rules ...string) *Daemon {
 	})
 }
 
-// StartMariaDB runs a MariaDB server that logs every connection that ends before its time. The statements make its users.
-func StartMariaDB(t testing.TB, statements ...string) *Daemon {
+// MariaDB is what a MariaDB server is started with.
+type MariaDB struct {
+	Users []string // statements that make its users
+	Args  []string // more of its command line
+	// Hosts are lines of its own /etc/hosts, by which it learns its clients' names; nil: it does not want to know.
+	Hosts []string
+}
+
+// StartMariaDB runs a MariaDB server that logs every connection that ends before its time.
+func StartMariaDB(t testing.TB, m MariaDB) *Daemon {
 	t.Helper()
 	path := Program(t, "mariadbd")
 	dir, addr := ShortDir(t), Loopback(t)
 	data, users := filepath.Join(dir, "data"), filepath.Join(dir, "users.sql")
-	write(t, users, strings.Join(statements, "\n")+"\n")
+	write(t, users, strings.Join(m.Users, "\n")+"\n")
 	if err := os.Mkdir(data, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -57,12 +65,19 @@ func StartMariaDB(t testing.TB, statements ...string) *Daemon {
 	if out, err := bootstrap.CombinedOutput(); err != nil {
 		t.Fatalf("mariadbd --bootstrap: %v\n%s", err, out)
 	}
-	return startDaemon(t, daemon{
-		line: append([]string{path}, append(options, "--bind-address=127.0.0.1", "--port="+port(addr), "--socket="+filepath.Join(dir, "socket"),
-			"--skip-name-resolve", "--log-warnings=4", "--init-file="+users)...),
-		addr: addr, dir: dir,
-		ready: func(s *Daemon) bool { return s.Output.Count("ready for connections") > 0 && bound(addr) },
-	})
+	options = append(append(options, "--bind-address=127.0.0.1", "--port="+port(addr), "--socket="+filepath.Join(dir, "socket"),
+		"--log-warnings=4", "--init-file="+users), m.Args...)
+	line := append([]string{path}, options...)
+	if m.Hosts == nil {
+		line = append(line, "--skip-name-resolve")
+	} else {
+		NeedRoot(t, "gives a server its own /etc/hosts")
+		hosts := filepath.Join(dir, "hosts")
+		write(t, hosts, strings.Join(m.Hosts, "\n")+"\n")
+		line = append([]string{"unshare", "--mount", "sh", "-c", "mount --bind " + hosts + ` /etc/hosts && exec "$@"`, "sh"}, line...)
+	}
+	return startDaemon(t, daemon{line: line, addr: addr, dir: dir,
+		ready: func(s *Daemon) bool { return s.Output.Count("ready for connections") > 0 && bound(addr) }})
 }
 
 // Version is a MariaDB server's version as its greeting has it: in front of its own it names one that old replicas accept.
