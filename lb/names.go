@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -169,6 +170,9 @@ func (g *nameGroup) begin() error {
 	for _, s := range g.servers {
 		s.watch = watch
 	}
+	if err == nil && slices.ContainsFunc(g.servers, func(s *namedServer) bool { return s.resolved }) {
+		watch.Assume() // init-addr has given addresses
+	}
 	return err
 }
 
@@ -183,6 +187,9 @@ func (g *nameGroup) host(a resolver.Answer) {
 // none is the reason if the answer has no address for it.
 func (s *namedServer) take(a resolver.Answer, first bool, none, name string) {
 	s.told = a
+	if nothingNew(&a) {
+		return
+	}
 	if !a.Known() {
 		s.lose(a.Failure.String())
 		return
@@ -207,6 +214,9 @@ func (s *namedServer) take(a resolver.Answer, first bool, none, name string) {
 	s.resolved = true
 	s.server.SetResolved(true, name) // it may be in maintenance by the state file
 }
+
+// nothingNew tells that a name could not be asked for since the start, and that what servers start with is to be held.
+func nothingNew(a *resolver.Answer) bool { return a.Stale && a.Valid.IsZero() }
 
 // shown is the server's address as log lines have it.
 func (s *namedServer) shown() string {

@@ -149,6 +149,22 @@ func TestHostsShareAnAnswer(t *testing.T) {
 }
 
 // The target is replaced by one that differs in its address only.
+// Servers that start with an address keep it while the name servers do not answer, for the hold.
+func TestFirstAddressesAreHeld(t *testing.T) {
+	w := newNamed(t, `
+  server s1 app.test:80 resolvers R init-addr 10.0.0.9 resolve-prefer ipv4
+  server s2 app.test:81 resolvers R init-addr none resolve-prefer ipv4
+`)
+	w.group.host(resolver.Answer{Failure: resolver.Timeout, Stale: true})
+	w.logged()
+	w.where("s1 10.0.0.9:80, s2 -")
+	if s := w.group.servers[0]; s.told.Failure != resolver.Timeout || !s.told.Stale {
+		t.Errorf("the staleness cannot be seen: %+v", s.told)
+	}
+	w.group.host(resolver.Answer{Failure: resolver.Timeout})
+	w.logged("Server b/s1 is going DOWN for maintenance (DNS timeout status). 0 active and 0 backup servers left.")
+}
+
 func TestMovedTargetKeepsTheRest(t *testing.T) {
 	w := newNamed(t, "  server s1 app.test:80 resolvers R init-addr none send-proxy-v2 source 127.0.0.5 tfo\n")
 	before := *w.fb.Targets[0].Load()

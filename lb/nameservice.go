@@ -14,6 +14,12 @@ const removed = "entry removed from SRV record"
 // service gives the servers of a service their targets: one each, and to those that have theirs still the same. What is
 // left without a target waits in line, the one that lost its first goes first.
 func (g *nameGroup) service(a resolver.Answer) {
+	if nothingNew(&a) {
+		for _, s := range g.servers {
+			s.told = a
+		}
+		return
+	}
 	targets := a.Services
 	if !a.Known() {
 		targets = nil

@@ -60,6 +60,7 @@ func (n *names) recall(p *config.Proxy, index int, e *statefile.Entry) {
 	s.host, s.resolved = target.Target, true
 	s.move(e.Address, target.Port)
 	s.server.SetResolved(true, s.host)
+	s.watch.Assume()
 }
 
 // saved translates an entry.

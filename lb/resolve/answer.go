@@ -48,7 +48,7 @@ type Answer struct {
 	Services []Service    // of a service, likewise
 	Failure  Failure      // of the last time that it was asked for; OK: this is its answer
 	// Stale says that the last time failed, and that this is what was known before. With a Failure and without Stale
-	// nothing is known any more.
+	// nothing is known any more. Where Valid is zero, too, what was known is what the watcher had before ([Watch.Assume]).
 	Stale bool
 	Valid time.Time // of the last valid answer; zero: there was none
 	By    string    // who gave it: "SECTION/NAMESERVER"

@@ -38,8 +38,9 @@ type question struct {
 	addrs    []held[netip.Addr]
 	services []held[target]
 	outcome  Answer
-	asked    bool // there is an outcome
-	known    bool // the records may be used
+	asked    bool      // there is an outcome
+	known    bool      // the records may be used
+	assumed  time.Time // since then a listener has addresses from elsewhere, which a failure may leave in force; zero: none has
 }
 
 // held is a record with when an answer last had it.
@@ -156,7 +157,7 @@ func (q *question) succeed(now time.Time, server *nameServer, c contents) {
 		targets[i] = target{host, s.Port, s.Priority, s.Weight, c.extra[host], by}
 	}
 	q.services = merge(q.services, targets, now, obsolete, func(a, b target) bool { return a.host == b.host && a.port == b.port })
-	q.known = true
+	q.known, q.assumed = true, time.Time{}
 	q.outcome.Valid, q.outcome.By = now, by
 	q.finish(now)
 	if q.publish(OK) {
@@ -168,6 +169,9 @@ func (q *question) succeed(now time.Time, server *nameServer, c contents) {
 func (q *question) end(now time.Time, f Failure) {
 	if q.known && !now.Before(q.outcome.Valid.Add(q.section.hold(f))) {
 		q.known, q.addrs, q.services = false, nil, nil
+	}
+	if !q.assumed.IsZero() && !now.Before(q.assumed.Add(q.section.hold(f))) {
+		q.assumed = time.Time{}
 	}
 	q.finish(now)
 	q.publish(f)
@@ -189,7 +193,7 @@ func (q *question) forget() {
 
 // publish tells the listeners what is known now, if it differs from what they were told.
 func (q *question) publish(f Failure) bool {
-	next := Answer{Failure: f, Stale: f != OK && q.known, Valid: q.outcome.Valid, By: q.outcome.By}
+	next := Answer{Failure: f, Stale: f != OK && (q.known || !q.assumed.IsZero()), Valid: q.outcome.Valid, By: q.outcome.By}
 	for _, h := range q.addrs {
 		next.Addrs = append(next.Addrs, h.record)
 	}

@@ -461,3 +461,28 @@ func TestBounded(t *testing.T) {
 		t.Errorf("%d run, %d wait", len(w.section.running), len(w.section.waiting))
 	}
 }
+
+// What a watcher had before the first answer is held for as long as an answer would be, by the failure; once there was an
+// answer, that counts.
+func TestAssumed(t *testing.T) {
+	c := defaults()
+	c.TimeoutResolve, c.TimeoutRetry, c.Retries, c.HoldTimeout = time.Second, time.Second, 1, 10*time.Second
+	w := newWorld(t, c, "ns1")
+	w.watch("a.test", dns.TypeA).question.assumed = w.now
+	w.run(1500 * time.Millisecond)
+	w.step("told stale: DNS timeout status")
+	w.run(8 * time.Second)
+	w.step("told nothing")
+	w.run(2 * time.Second)
+	w.step("told failed: DNS timeout status")
+
+	w = newWorld(t, c, "ns1")
+	q := w.watch("a.test", dns.TypeA).question
+	q.assumed = w.now
+	w.run(0)
+	w.answer("ns1", "A 192.0.2.1")
+	w.step("told 192.0.2.1 ok")
+	if !q.assumed.IsZero() {
+		t.Error("what was there before counts beside an answer")
+	}
+}

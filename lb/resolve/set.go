@@ -108,6 +108,18 @@ func (w *Watch) begin() {
 	w.listener = w.loop.section.listen(key{name, kind}, w.tell)
 }
 
+// Assume says that the watcher has addresses from elsewhere, from now on: until there is an answer, they are held as an
+// answer's would be when asking fails. Call it before [Set.Start].
+func (w *Watch) Assume() {
+	w.loop.post(func() {
+		if w.service != nil {
+			w.service.listener.question.assumed = w.loop.now()
+		} else if w.listener != nil {
+			w.listener.question.assumed = w.loop.now()
+		}
+	})
+}
+
 // Again asks now instead of at the end of the period, unless the last answer is younger than "hold valid".
 func (w *Watch) Again() {
 	w.loop.post(func() {
