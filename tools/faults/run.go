@@ -25,7 +25,7 @@ type plan struct {
 var wholeRun = plan{
 	settings: settings{
 		inter: time.Second, fast: 250 * time.Millisecond, down: 500 * time.Millisecond, rise: 2, fall: 3,
-		connect: 600 * time.Millisecond, check: 400 * time.Millisecond,
+		connect: 400 * time.Millisecond, check: 600 * time.Millisecond,
 	},
 	faults: faults, each: 3, well: 3, rate: 100, hold: 4 * time.Second,
 	flaps: 6, period: 2 * time.Second, damp: "damp 4 within 1m for 20s up-to 5m",

@@ -27,8 +27,8 @@ defaults
     retries 0
     timeout client 10s
     timeout server 10s
-    timeout connect 400ms
-    timeout check 300ms
+    timeout connect 300ms
+    timeout check 400ms
     default-server inter 300ms fastinter 100ms downinter 200ms rise 2 fall 3
 
 # Its first checks come at once, and the next ones long after: what happens meanwhile is observed.
@@ -50,6 +50,9 @@ listen agent
     server a A4:9000 check weight 100 agent-check agent-port 9002 agent-inter 150ms
     server b A5:9000 track agent/a backup
 
+backend light
+    server a A5:9000 check agent-check agent-port 9002 agent-inter 150ms
+
 backend notfound
     option httpchk GET /
     http-check disable-on-404
@@ -58,7 +61,7 @@ backend notfound
 
 listen shut
     bind HOST:8005
-    server a A9:9000 check port 9001 on-marked-down shutdown-sessions
+    server a A9:9000 check port 9001 on-marked-down shutdown-sessions on-marked-up shutdown-backup-sessions
     server b A10:9000 check backup
 
 backend said
@@ -120,6 +123,9 @@ var script = []step{
 	}),
 	of(4, "its server is back", opens(mainPort)),
 	of(4, "the agent says: ready", order("agent ready")),
+	of(5, "the agent of light/a, whose weight is 1, says: 75%", order("agent 75%")),
+	of(5, "light/a refuses", closes(mainPort)),
+	of(5, "light/a is back", opens(mainPort)),
 	of(6, "notfound/a answers 404", order("status 404 Not Found")),
 	of(7, "notfound/b answers 404", order("status 404 Not Found")),
 	of(6, "notfound/a answers 500", order("status 500 Broken")),
@@ -147,14 +153,19 @@ var script = []step{
 		}
 		return s.servers[8].close(checkPort)
 	}},
-	of(9, "the checks of shut/a pass", opens(checkPort)),
+	{"a client is held by shut/b, the backup, and the checks of shut/a pass", func(s *side) error {
+		if err := s.holdClient(":8005"); err != nil {
+			return err
+		}
+		return s.servers[8].open(checkPort)
+	}},
 	of(11, "said/a is slow", order("delay 1s")),
 	of(11, "said/a is quick again", order("delay 0s")),
 	of(11, "said/a is frozen for less than its fall takes", func(s *server) error {
 		if err := s.signal(syscall.SIGSTOP); err != nil {
 			return err
 		}
-		time.Sleep(800 * time.Millisecond) // one check fails after 600 ms at the latest, a second one after 1 s at the earliest
+		time.Sleep(950 * time.Millisecond) // one check fails after 700 ms at the latest, a second one after 1.2 s at the earliest
 		return s.signal(syscall.SIGCONT)
 	}),
 	of(11, "said/a is frozen", sends(syscall.SIGSTOP)),
