@@ -39,7 +39,7 @@ func TestAgentCheck(t *testing.T) {
 	t.Parallel()
 	a := startAgent(t, "75%\n")
 	logs := harness.ReceiveUDP(t)
-	harness.Start(t, config(logs, "option log-health-checks\ntimeout check 2s\ndefault-server inter 300ms fall 1 rise 1 agent-inter 200ms",
+	harness.Start(t, config(logs, "option log-health-checks\ntimeout check 2s\ndefault-server inter 2s fall 1 rise 1 agent-inter 200ms",
 		section("frontend front", "bind "+harness.Loopback(t)),
 		section("backend pool", "server s "+harness.Serve(t, harness.Hold).Addr+" check weight 100 agent-check agent-port "+port(a.Addr)+` agent-send "pool/s\n"`)),
 		harness.Options{Leaky: "checks may be under way"})

@@ -94,7 +94,7 @@ func TestChecksOfHostileServers(t *testing.T) {
 	}
 	b := judge(t, "", list)
 	// Each has a socket at most, and a buffer while it is under way, however much comes and however often.
-	for _, past := range []int64{6, 12} {
+	for _, past := range []int64{2, 4} {
 		harness.Eventually(t, "further checks of the endless server", func() bool { return endless.Accepted.Load() >= past*int64(len(list)/len(servers)) })
 		if streams := b.Streams(); streams > len(list) {
 			t.Errorf("%d sockets for %d checks", streams, len(list))

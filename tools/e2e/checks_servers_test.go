@@ -94,14 +94,14 @@ func TestChecksAndBlockedHosts(t *testing.T) {
 		Hosts: []string{"127.0.0.1 localhost", "127.0.0.5 user.test", "127.0.0.6 nobody.test"},
 	})
 	logs := harness.ReceiveUDP(t)
-	harness.Start(t, config(logs, "option log-health-checks\ntimeout check 5s\ndefault-server inter 100ms fall 1 rise 1",
+	harness.Start(t, config(logs, "option log-health-checks\ntimeout check 5s\ndefault-server inter 300ms fall 1 rise 1",
 		section("frontend front", "bind "+harness.Loopback(t)),
 		section("backend user", "option mysql-check user right", "server s "+d.Addr+" check source 127.0.0.5"),
 		section("backend nobody", "option mysql-check", "server s "+d.Addr+" check source 127.0.0.6")),
 		harness.Options{Leaky: "checks may be under way"})
-	harness.Eventually(t, "twelve checks log in", func() bool {
+	harness.Eventually(t, "eight checks log in", func() bool {
 		text, _ := os.ReadFile(queries)
-		return strings.Count(string(text), "Connect\tright@user.test") >= 12
+		return strings.Count(string(text), "Connect\tright@user.test") >= 8
 	})
 	logs.WaitText(t, "Health check for server user/s succeeded")
 	blocked := logs.WaitText(t, "Health check for server nobody/s failed")
