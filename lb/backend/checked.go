@@ -16,13 +16,6 @@ func (s *Server) Checked(r CheckResult) {
 }
 
 func (s *Server) checked(r CheckResult) {
-	switch {
-	case r.Status != CheckL7Conditional:
-	case s.operation == Stopped:
-		r.Status = CheckL7Failed // it keeps a server that is up from new flows, but brings none up
-	default:
-		r.Text = ""
-	}
 	s.took(&s.check, r)
 	switch r.Status.Outcome() {
 	case CheckFailed:
