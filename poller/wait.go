@@ -7,11 +7,10 @@ import (
 )
 
 const (
-	// hotWait is how long one raw wait lasts at most. A thread in a raw wait keeps its P and answers the garbage
-	// collector only by signal, so it must be short.
-	hotWait = 2 * time.Millisecond
-	// coldAfter is how long a loop stays hot without an event.
-	coldAfter = 5 * time.Millisecond
+	// coldAfter is how long a loop stays hot without an event. It is also how long a raw wait lasts at most, since a wait
+	// that ends sooner than the kernel's next tick makes the kernel program the clock at each sleep and again at each wake, which on a
+	// virtual machine costs more than the rest of the wait.
+	coldAfter = 50 * time.Millisecond
 	// hurryFor is how long a loop that is in a hurry asks for events before it sleeps. To be woken takes it tens of µs; what a
 	// busy server and client on the same machine need for their next step is about as much.
 	hurryFor = 100 * time.Microsecond
@@ -19,9 +18,10 @@ const (
 
 // wait fills l.events and returns their number.
 //
-// Hot, while events keep coming: a raw epoll_wait, without the scheduler's hand-off (which costs a fifth more CPU per
-// request). Cold, once the loop has been idle for coldAfter: the runtime is told, so that an idle loop holds no P and the
-// collector need not signal it. Either way, Run's ordinary calls after each wait are the points where it is preempted.
+// Hot, while events keep coming: a raw epoll_wait, without the scheduler's hand-off. The thread keeps its P meanwhile, and
+// answers the garbage collector by signal. Cold, once the loop has been idle for coldAfter: the runtime is told, so that an
+// idle loop holds no P and the collector need not signal it. Either way, Run's ordinary calls after each wait are the points
+// where it is preempted.
 func (l *Loop) wait() int {
 	if len(l.again) > 0 || l.options.BusyPoll || l.mail.head.Load() != nil {
 		n, _ := epollWaitRaw(l.epoll, l.events, 0)
@@ -45,8 +45,8 @@ func (l *Loop) wait() int {
 	}
 	var n int
 	if l.now-l.busy < coldAfter {
-		if timeout < 0 || timeout > int(hotWait/time.Millisecond) {
-			timeout = int(hotWait / time.Millisecond)
+		if most := int(coldAfter / time.Millisecond); timeout < 0 || timeout > most {
+			timeout = most
 		}
 		n, _ = epollWaitRaw(l.epoll, l.events, timeout) // EINTR: an empty turn
 	} else {
