@@ -112,3 +112,25 @@ func TestObserve(t *testing.T) {
 	}
 	s.over()
 }
+
+// Ending a flow costs far more than looking at one: a turn ends a few, and the loop's other flows go on in between.
+func TestShutServerInTurns(t *testing.T) {
+	defer func(n int) { endsPerTurn = n }(endsPerTurn)
+	endsPerTurn = 2
+	s := newScript(t, scriptProxy(&config.Server{OnMarkedDown: "shutdown-sessions"}))
+	var clients []*peer
+	for range 3 {
+		client, _ := s.flow()
+		clients = append(clients, client)
+	}
+	h := &s.loop.shutter
+	h.pending, h.posted = map[*backend.Server]byte{s.backend.Servers[0]: 'D'}, true
+	h.Deliver(nil)
+	s.counts(s.frontend.Stats, stats.ServerDown, 2)
+	s.settle()
+	s.counts(s.frontend.Stats, stats.ServerDown, 3)
+	for _, c := range clients {
+		c.got("", "EOF")
+	}
+	s.over()
+}
