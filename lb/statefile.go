@@ -26,6 +26,7 @@ type savedStates struct {
 	complain func(severity config.Severity, text string)
 	known    map[string]map[string]*config.Server // of the backends that load a state, by names
 	proxies  map[string]*config.Proxy
+	refused  map[*config.Server]bool // one complaint for each is enough: a damaged file may have many entries for it
 }
 
 // openStates reads the state files, and has servers with "init-addr last" start at the addresses there.
@@ -39,6 +40,7 @@ func readStates(cfg *config.Config, complain func(config.Severity, string)) *sav
 	s := &savedStates{
 		entries: make(map[*config.Server]*statefile.Entry), complain: complain,
 		known: make(map[string]map[string]*config.Server), proxies: make(map[string]*config.Proxy),
+		refused: make(map[*config.Server]bool),
 	}
 	global := false
 	for _, p := range cfg.Proxies {
@@ -154,7 +156,8 @@ func (s *savedStates) add(p *config.Proxy, server *config.Server, e *statefile.E
 }
 
 func (s *savedStates) refuse(problem statefile.Problem) {
-	if s.known[problem.Backend][problem.Server] != nil {
+	if server := s.known[problem.Backend][problem.Server]; server != nil && !s.refused[server] {
+		s.refused[server] = true
 		s.complain(config.Warning, fmt.Sprintf("server-state application failed for server '%s/%s', %s", problem.Backend, problem.Server, problem.Text))
 	}
 }

@@ -194,6 +194,7 @@ func TestReadStates(t *testing.T) {
 		{"an id that was given", line("srv_id", "9", "srv_forced", "1"), false, true, []string{"Proxy 'one': server 'a' has another ID: from server state file: '9', from running config '1'"}},
 		{"an id that was not given", line("srv_id", "9"), false, true, nil},
 		{"no number", line("op", "9", "check", "x"), false, false, []string{"server-state application failed for server 'one/a', invalid srv_op_state value '9', invalid srv_check_state value 'x'"}},
+		{"no number, again and again", line("op", "9") + "\n" + line("op", "9") + "\n" + line("op", "8"), false, false, []string{"server-state application failed for server 'one/a', invalid srv_op_state value '9'"}},
 		{"no number, of a server that is not here", line("op", "9", "srv_name", "z"), false, false, nil},
 		{"damage", line() + "\nfoo", false, false, []string{"global server state file 'FILE' is not used: line 3 has 1 fields, and at least 20 are needed"}},
 		{"another port", line("port", "99"), false, true, []string{"server 'one/a' had port 99 when its state was saved: the configured one, 1, is used"}},
