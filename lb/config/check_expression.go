@@ -14,7 +14,7 @@ import (
 //	var(SCOPE.NAME) env(NAME)           variables of checks, of the environment
 //	be_name be_id srv_name srv_id hostname
 //	res.payload(OFFSET,LENGTH) res.len  what the server answered; LENGTH 0: up to the end
-//	status                              of an HTTP answer
+//	status res.body res.body_len        of an HTTP answer; the body as far as it has come
 //
 //	lower upper length hex cut_crlf ltrim(CHARACTERS) rtrim(CHARACTERS) bytes(OFFSET[,LENGTH])
 //	add(N) sub(N)                       of numbers
@@ -50,6 +50,7 @@ var sources = map[string]function{
 	"bin": {least: 1, most: 1, gives: aText}, "var": {least: 1, most: 1, gives: anyKind}, "env": {least: 1, most: 1, gives: aText},
 	"be_name": {gives: aText}, "be_id": {gives: aNumber}, "srv_name": {gives: aText}, "srv_id": {gives: aNumber}, "hostname": {gives: aText},
 	"res.payload": {least: 2, most: 2, numeric: true, gives: aText}, "res.len": {gives: aNumber}, "status": {gives: aNumber},
+	"res.body": {gives: aText}, "res.body_len": {gives: aNumber},
 }
 
 var converters = map[string]function{
@@ -59,7 +60,8 @@ var converters = map[string]function{
 	"add":   {least: 1, most: 1, numeric: true, takes: aNumber, gives: aNumber}, "sub": {least: 1, most: 1, numeric: true, takes: aNumber, gives: aNumber},
 }
 
-const expressionHelp = "checks know str, int, bool, bin, var, env, be_name, be_id, srv_name, srv_id, hostname, res.payload, res.len and status"
+const expressionHelp = "checks know str, int, bool, bin, var, env, be_name, be_id, srv_name, srv_id, hostname, res.payload, res.len, " +
+	"status, res.body and res.body_len"
 
 const converterHelp = "checks know lower, upper, length, hex, cut_crlf, ltrim, rtrim, bytes, add and sub"
 
@@ -248,6 +250,10 @@ func (e CheckExpression) sourceValue(v *CheckValues) (string, bool) {
 		return strconv.Itoa(v.Process), true
 	case "res.len":
 		return strconv.Itoa(len(v.Payload)), true
+	case "res.body":
+		return string(v.Payload), v.Status != 0
+	case "res.body_len":
+		return strconv.Itoa(len(v.Payload)), v.Status != 0
 	case "status":
 		return strconv.Itoa(v.Status), v.Status != 0
 	case "res.payload":

@@ -47,6 +47,8 @@ func TestChecksOfNginx(t *testing.T) {
 		{name: "expect string", lines: httpchk + "/well\nhttp-check expect string well", server: addr, want: "Layer7 check passed, code: 200"},
 		{name: "expect another string", lines: httpchk + "/well\nhttp-check expect string badly", server: addr,
 			want: "Layer7 invalid response" + quoted("HTTP content check did not match")},
+		{name: "on-error tells the body", lines: httpchk + "/well\nhttp-check expect string badly on-error '%[res.body,cut_crlf], %[res.body_len] bytes'", server: addr,
+			want: "Layer7 invalid response" + quoted("all is well, 12 bytes")},
 		{name: "expect no string", lines: httpchk + "/well\nhttp-check expect ! string well", server: addr,
 			want: "Layer7 invalid response" + quoted("HTTP check matched unwanted content")},
 		{name: "expect rstring", lines: httpchk + "/well\nhttp-check expect rstring ^all.*l$", server: addr, want: "Layer7 check passed, code: 200"},
