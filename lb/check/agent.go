@@ -39,6 +39,7 @@ func (s *Server) ask(sc *script, p *probe, tell func(backend.AgentReport)) {
 	if x.result.Status == backend.CheckNoted {
 		line, _ := agentLine(x.response, true)
 		report = parseAgent(line)
+		report.Result.Text = report.Result.Text[:min(len(report.Result.Text), longestText)]
 	}
 	report.Result.Duration = time.Since(x.began)
 	if p.decided() {

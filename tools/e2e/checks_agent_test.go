@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -65,6 +66,8 @@ func TestAgentCheck(t *testing.T) {
 		{"fail, 50%\n", []string{fmt.Sprintf(failed, "fail"), down, none}},
 		{"up ready\n", []string{fmt.Sprintf(succeeded, "up"), up}},
 		{"stopped\t# for lunch" + end, []string{fmt.Sprintf(failed, "stopped (for lunch)"), down, none}},
+		{"up\n", []string{fmt.Sprintf(succeeded, "up"), up}},
+		{"down # " + strings.Repeat("x", 5000) + "\n", []string{fmt.Sprintf(failed, "down ("+strings.Repeat("x", 109)), down, none}}, // 127 bytes
 		{"up\n", []string{fmt.Sprintf(succeeded, "up"), up}},
 		{"drain up\r\n", []string{
 			notice + " Server pool/s enters drain state. 0 active and 0 backup servers online. 0 sessions requeued, 0 total in queue.", none}},
