@@ -32,15 +32,11 @@ func (s settings) untilUp(fails time.Duration) span {
 	return span{least, fails + s.down + least}
 }
 
-// grace is what is added to the arithmetic for a busy machine: processes, their scheduling and the log take time; and what
-// the fault itself takes to be done may come before or after the moment that counts.
-const (
-	graceBefore = 100 * time.Millisecond
-	graceAfter  = 500 * time.Millisecond
-)
-
-// holds tells whether a measured time is within the span, with grace.
-func (s span) holds(d time.Duration) bool { return d >= s.least-graceBefore && d <= s.most+graceAfter }
+// holds tells whether a measured time is within the span. What a fault takes to be done may come before or after the moment
+// that counts; and processes, their scheduling and the log take time on a busy machine: that is grace.
+func (s span) holds(d, grace time.Duration) bool {
+	return d >= s.least-100*time.Millisecond && d <= s.most+grace
+}
 
 func (s span) String() string { return seconds(s.least) + "–" + seconds(s.most) }
 

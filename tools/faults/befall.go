@@ -44,7 +44,7 @@ func (p plan) befall(f fault, all []*side, first int) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := p.settings.untilDown(f.fails(p.settings)).most + 4*graceAfter
+	limit := p.settings.untilDown(f.fails(p.settings)).most + p.grace + time.Second
 	for k, s := range all {
 		o := &r.sides[k]
 		for i, at := range began[k] {
@@ -65,7 +65,7 @@ func (p plan) befall(f fault, all []*side, first int) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit = p.settings.untilUp(f.fails(p.settings)).most + 4*graceAfter
+	limit = p.settings.untilUp(f.fails(p.settings)).most + p.grace + time.Second
 	for k, s := range all {
 		o := &r.sides[k]
 		for i, at := range ended[k] {

@@ -32,6 +32,7 @@ func main() {
 		return
 	}
 	compare := flag.Bool("compare", false, "compare the logs of both programs instead")
+	flag.IntVar(&wholeRun.retries, "retries", wholeRun.retries, "retries in the fault run's configuration")
 	page := flag.String("write", "", "page whose marked part gets the tables")
 	sluice := flag.String("sluice", "", "sluice's binary; built if not given")
 	other := flag.String("haproxy", "haproxy", "haproxy's binary; empty: sluice alone")

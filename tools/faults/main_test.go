@@ -48,10 +48,10 @@ func TestFaultRun(t *testing.T) {
 	dir, kinds := programs(t)
 	p := plan{
 		settings: settings{
-			inter: 300 * time.Millisecond, fast: 100 * time.Millisecond, down: 200 * time.Millisecond, rise: 2, fall: 3,
-			connect: 200 * time.Millisecond, check: 400 * time.Millisecond,
+			inter: 300 * time.Millisecond, fast: 200 * time.Millisecond, down: 200 * time.Millisecond, rise: 2, fall: 3,
+			connect: 300 * time.Millisecond, check: 400 * time.Millisecond,
 		},
-		faults: []fault{faults[0], faults[4]}, each: 1, well: 2, rate: 50, hold: 900 * time.Millisecond,
+		faults: faults[:1], each: 1, well: 2, rate: 100, retries: 2, grace: 4 * time.Second, hold: 1200 * time.Millisecond,
 	}
 	all := p.sides(kinds)
 	if err := arrive(); err != nil {
@@ -183,9 +183,9 @@ func TestArithmetic(t *testing.T) {
 	}
 	down := s.untilDown(0)
 	for d, want := range map[time.Duration]bool{
-		down.least - 2*graceBefore: false, down.least: true, down.most: true, down.most + 2*graceAfter: false,
+		down.least - time.Second/2: false, down.least: true, down.most + time.Second: true, down.most + 2*time.Second: false,
 	} {
-		if down.holds(d) != want {
+		if down.holds(d, time.Second) != want {
 			t.Errorf("%v within %v: %v", d, down, !want)
 		}
 	}
@@ -203,7 +203,7 @@ func TestTally(t *testing.T) {
 
 // What is out of its bounds fails the run, and the table is there nevertheless.
 func TestReportTellsWhatIsWrong(t *testing.T) {
-	p := plan{settings: wholeRun.settings, faults: faults[:1], each: 1, rate: 1}
+	p := plan{settings: wholeRun.settings, faults: faults[:1], each: 1, rate: 1, grace: time.Second}
 	all := p.sides([]kind{{"sluice", ""}})
 	all[0].program = &program{kind: kind{"sluice", ""}}
 	good := outcome{down: []time.Duration{time.Second}, up: []time.Duration{time.Second / 2}, tallies: [2]tally{{all: 1}, {all: 1}}}

@@ -14,10 +14,10 @@ func (p plan) report(all []*side, results []*result, flaps []*flapping) (string,
 	var b strings.Builder
 	var wrong []error
 	c := p.settings
-	fmt.Fprintf(&b, "%d servers, `inter %v fastinter %v downinter %v rise %d fall %d`, `timeout connect %v`, `timeout check %v`, `retries 2`; "+
+	fmt.Fprintf(&b, "%d servers, `inter %v fastinter %v downinter %v rise %d fall %d`, `timeout connect %v`, `timeout check %v`, `retries %d`; "+
 		"%d requests per second to each of two listeners, without and with `option redispatch 1`. Each fault befalls %d servers at once, so each "+
 		"time below is the smallest and the largest of %d, in seconds.\n\n",
-		len(all[0].servers), c.inter, c.fast, c.down, c.rise, c.fall, c.connect, c.check, p.rate, p.each, p.each*len(listeners))
+		len(all[0].servers), c.inter, c.fast, c.down, c.rise, c.fall, c.connect, c.check, p.retries, p.rate, p.each, p.each*len(listeners))
 	b.WriteString("| fault | reason in the log | program | DOWN after, by arithmetic | measured | UP after, by arithmetic | measured | requests | lost without redispatch | lost with | late without | late with |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, r := range results {
@@ -35,12 +35,12 @@ func (p plan) report(all []*side, results []*result, flaps []*flapping) (string,
 				wrong = append(wrong, fmt.Errorf("%s: not '%s': %s", who, r.reason, text))
 			}
 			for _, d := range o.down {
-				if !down.holds(d) {
+				if !down.holds(d, p.grace) {
 					wrong = append(wrong, fmt.Errorf("%s: DOWN after %s s, not %v", who, seconds(d), down))
 				}
 			}
 			for _, d := range o.up {
-				if !up.holds(d) {
+				if !up.holds(d, p.grace) {
 					wrong = append(wrong, fmt.Errorf("%s: UP after %s s, not %v", who, seconds(d), up))
 				}
 			}

@@ -15,6 +15,8 @@ type plan struct {
 	each     int           // servers that a fault befalls at once
 	well     int           // servers that nothing befalls
 	rate     int           // requests per second, to each listener
+	retries  int           // of a request's connect
+	grace    time.Duration // by which a line may come late
 	hold     time.Duration // a fault lasts at least that long
 	flaps    int           // times that a server goes and comes; 0: none does
 	period   time.Duration // between its going and coming
@@ -27,7 +29,7 @@ var wholeRun = plan{
 		inter: time.Second, fast: 250 * time.Millisecond, down: 500 * time.Millisecond, rise: 2, fall: 3,
 		connect: 400 * time.Millisecond, check: 600 * time.Millisecond,
 	},
-	faults: faults, each: 3, well: 3, rate: 100, hold: 4 * time.Second,
+	faults: faults, each: 3, well: 3, rate: 100, retries: 3, grace: time.Second / 2, hold: 4 * time.Second,
 	flaps: 6, period: 2 * time.Second, damp: "damp 4 within 1m for 20s up-to 5m",
 }
 
@@ -85,7 +87,7 @@ func (p plan) config(s *side, log string) string {
 	ms := func(d time.Duration) string { return fmt.Sprintf("%dms", d.Milliseconds()) }
 	c := p.settings
 	var b strings.Builder
-	fmt.Fprintf(&b, "global\n    log %s local0\n    nbthread 2\ndefaults\n    mode tcp\n    retries 2\n", log)
+	fmt.Fprintf(&b, "global\n    log %s local0\n    nbthread 2\ndefaults\n    mode tcp\n    retries %d\n", log, p.retries)
 	fmt.Fprintf(&b, "    timeout client 10s\n    timeout server 3s\n    timeout connect %s\n    timeout check %s\n", ms(c.connect), ms(c.check))
 	fmt.Fprintf(&b, "    default-server check inter %s fastinter %s downinter %s rise %d fall %d\n", ms(c.inter), ms(c.fast), ms(c.down), c.rise, c.fall)
 	for _, l := range listeners {

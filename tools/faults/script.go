@@ -36,6 +36,11 @@ listen observed
     bind HOST:8003
     server a A8:9000 check inter 20s fastinter 200ms downinter 300ms observe layer4 error-limit 3 on-error mark-down
 
+# Nobody is there. The second one's first check comes a good while after the first one's.
+backend gone
+    server a A12:9000 check
+    server b A13:9000 check inter 1s backup
+
 backend web
     server a A1:9000 check
     server b A2:9000 check
@@ -70,10 +75,6 @@ backend said
     tcp-check send PING\r\n
     tcp-check expect string PONG
     server a A11:9000 check fastinter 400ms
-
-backend gone
-    server a A12:9000 check
-    server b A13:9000 check backup
 `
 
 // comparedServers is how many it has. The last two are never opened.
