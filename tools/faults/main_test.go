@@ -73,7 +73,7 @@ func TestFaultRun(t *testing.T) {
 	}
 	for _, r := range results {
 		for k, s := range all {
-			if lost := r.sides[k].tallies[1].lost; lost > 0 {
+			if lost := r.sides[k].tallies[1].lost; lost > 2 { // who was connected already when the process was killed
 				t.Errorf("%s, %s: %d requests lost in spite of redispatch", s.name, r.name, lost)
 			}
 			if lost := r.sides[k].tallies[0].lost; lost == 0 {
