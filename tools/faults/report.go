@@ -49,13 +49,18 @@ func (p plan) report(all []*side, results []*result, flaps []*flapping) (string,
 			}
 		}
 	}
-	b.WriteString("\nLate is an answer after more than a second. Checks that only connect")
+	b.WriteString("\nLate is an answer after more than a second. What checks that only connect did not see:")
+	comma := " "
 	for _, r := range results {
 		for k, s := range all {
 			if n := r.sides[k].unseen; n > 0 {
-				fmt.Fprintf(&b, "; of \"%s\" they missed %d of %d (%s)", r.name, n, p.each, s.name)
+				fmt.Fprintf(&b, "%s%s (%s, %d of %d servers)", comma, r.name, s.name, n, p.each)
+				comma = "; "
 			}
 		}
+	}
+	if comma == " " {
+		b.WriteString(" nothing")
 	}
 	b.WriteString(".\n")
 	p.reportFlaps(&b, all, flaps)
