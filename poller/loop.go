@@ -57,6 +57,7 @@ type Loop struct {
 	wall      time.Time     // the wall clock of this turn, read on demand
 	hurried   bool          // see Hurry
 	buffer    []byte
+	turns     uint64  // that there were
 	pipes     []*Pipe // idle ones
 	openPipes int
 	held      bufferPool
@@ -160,6 +161,7 @@ func (l *Loop) Turn() {
 	if n > 0 {
 		l.busy = l.now
 	}
+	l.turns++
 	l.turn, l.again = l.again, l.turn
 	l.dispatch(n)
 	l.repeat()
@@ -254,6 +256,9 @@ func (l *Loop) Disarm(t *Timer) { l.wheel.disarm(t) }
 
 // Now is the monotonic time since the process's epoch, as of the beginning of this turn.
 func (l *Loop) Now() time.Duration { return l.now }
+
+// Turns is how many turns there were, this one included.
+func (l *Loop) Turns() uint64 { return l.turns }
 
 // Milliseconds is the loop's clock for timers: Now in milliseconds.
 func (l *Loop) Milliseconds() uint64 { return uint64(l.now / time.Millisecond) }

@@ -27,6 +27,28 @@ type Loop struct {
 	stop     poller.Mail
 	shutter  shutter // of servers that went down
 	waiters  int     // flows that wait for a slot
+
+	turn        uint64 // the turn that smallReads is of
+	smallReads  int    // events of this turn, so far, that brought few bytes
+	smallBefore int    // those of the turn before it
+}
+
+// smallRead notes that an event brought few bytes.
+func (l *Loop) smallRead() {
+	l.noteTurn()
+	l.smallReads++
+}
+
+// crowded tells whether some flows of this turn or the one before had only a little to say.
+func (l *Loop) crowded() bool {
+	l.noteTurn()
+	return l.smallReads > 0 || l.smallBefore > 0
+}
+
+func (l *Loop) noteTurn() {
+	if turn := l.Turns(); turn != l.turn {
+		l.turn, l.smallBefore, l.smallReads = turn, l.smallReads, 0
+	}
 }
 
 // NewLoop adds a loop to the process. Call it for every loop before any of them runs.

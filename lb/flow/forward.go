@@ -8,6 +8,9 @@ import (
 const (
 	// roundBudget is how often one event may read before other flows have their turn.
 	roundBudget = 4
+	// crowdedRead is how many bytes an event may read, once, while flows of the loop have small things to say: they wait for
+	// all that bulk transfers move in a turn, and what is behind it in the kernel's queues.
+	crowdedRead = 16 << 10
 	// spliceAfter full reads, in events that begin with one, make a direction a bulk transfer, to be spliced.
 	spliceAfter = 3
 	// smallSplice is the number of bytes below which a splice moved too little to be worth its system calls.
@@ -98,7 +101,7 @@ func (f *Flow) move(from, to *side) {
 		if !f.flush(from, to) || !from.readable || from.readClosed || to.writeClosed {
 			return
 		}
-		if round == roundBudget {
+		if round == roundBudget || round > 0 && f.loop.crowded() {
 			f.loop.Again(&from.Socket, poller.Readable)
 			return
 		}
@@ -114,6 +117,9 @@ func (f *Flow) move(from, to *side) {
 // the first read of an event: if that one is short already, the direction is not bulk.
 func (f *Flow) copy(from, to *side, first bool) {
 	buffer := f.loop.Buffer()
+	if len(buffer) > crowdedRead && f.loop.crowded() {
+		buffer = buffer[:crowdedRead]
+	}
 	n, errno := from.Recv(buffer)
 	if !f.received(from, n, errno) {
 		return
@@ -125,6 +131,7 @@ func (f *Flow) copy(from, to *side, first bool) {
 		// read, and one more read would only say so.
 		if first {
 			from.fullReads = 0
+			f.loop.smallRead()
 		}
 		if !from.urgent {
 			from.readable = from.failed
@@ -146,7 +153,11 @@ func (f *Flow) splice(from *side) {
 			return
 		}
 	}
-	n, errno := from.pipe.Fill(&from.Socket, from.pipe.Size())
+	most := from.pipe.Size()
+	if f.loop.crowded() {
+		most = min(most, crowdedRead)
+	}
+	n, errno := from.pipe.Fill(&from.Socket, most)
 	if errno == poller.EINVAL { // a socket that cannot be spliced
 		from.fullReads, from.spliceAfter = 0, neverSplice
 		return
