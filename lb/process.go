@@ -175,7 +175,9 @@ func (p *process) serve(cfg *config.Config) int {
 	p.messages.started()
 	o := operator{
 		balancer: balancer,
-		status:   func() []string { return statusLines(balancer.Snapshot()) },
+		status: func() []string {
+			return append(statusLines(balancer.Snapshot()), nameLines(balancer.Names(), time.Now())...)
+		},
 		messages: p.messages,
 		grace:    cfg.Global.Grace,
 		hardStop: cfg.Global.HardStopAfter,

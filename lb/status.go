@@ -2,9 +2,11 @@ package lb
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/sluice-lb/sluice/lb/config"
+	resolver "github.com/sluice-lb/sluice/lb/resolve"
 )
 
 // statusLines tells the state of all proxies and their servers: what SIGHUP asks for. A queue that nobody has been in has no
@@ -60,4 +62,30 @@ func queueNumbers(now int, q QueueSnapshot) string {
 	}
 	return fmt.Sprintf("%d now, %d highest, %d looked again, %d at risk, %d requeued, %d granted directly, %d sent back, %d timed out, %d left, %d ms waited on average",
 		now, q.Highest, q.LookedAgain, q.AtRisk, q.Requeued, q.Direct, q.SentBack, q.TimedOut, q.Left, average.Milliseconds())
+}
+
+// nameLines tells what is known of the names of servers with "resolvers", and how old it is.
+func nameLines(names []NameStatus, now time.Time) []string {
+	var lines []string
+	for _, n := range names {
+		known := "has no address"
+		if n.Addr.IsValid() {
+			known = fmt.Sprintf("is %s", netip.AddrPortFrom(n.Addr, n.Port))
+		}
+		if n.Target != "" {
+			known += " (" + n.Target + ")"
+		}
+		age := "no valid answer yet"
+		if !n.Valid.IsZero() {
+			age = fmt.Sprintf("last valid answer %d s ago", int(now.Sub(n.Valid)/time.Second))
+		}
+		if n.Stale {
+			age += ", stale"
+		}
+		if n.Failure != resolver.OK {
+			age += ": " + n.Failure.String()
+		}
+		lines = append(lines, fmt.Sprintf("Server %s/%s: name %s %s, %s.", n.Backend, n.Server, n.Name, known, age))
+	}
+	return lines
 }

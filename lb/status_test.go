@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/sluice-lb/sluice/lb/backend"
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/queue"
+	resolver "github.com/sluice-lb/sluice/lb/resolve"
 )
 
 func TestStatusLines(t *testing.T) {
@@ -39,5 +41,24 @@ func TestStatusLines(t *testing.T) {
 		if got := statusLines(Snapshot{Proxies: []ProxySnapshot{test.proxy}}); !slices.Equal(got, test.want) {
 			t.Errorf("%s:\n%q\nwant:\n%q", test.proxy.Name, got, test.want)
 		}
+	}
+}
+
+// What is known of a name says how old it is, and that it is stale.
+func TestNameLines(t *testing.T) {
+	now := time.Unix(1000, 0)
+	names := []NameStatus{
+		{Backend: "b", Server: "s1", Name: "app.test", Addr: netip.MustParseAddr("198.51.100.1"), Port: 80, Valid: now.Add(-3 * time.Second)},
+		{Backend: "b", Server: "s2", Name: "app.test", Addr: netip.MustParseAddr("2001:db8::1"), Port: 80, Valid: now.Add(-time.Minute),
+			Stale: true, Failure: resolver.Timeout},
+		{Backend: "b", Server: "s3", Name: "_app._tcp.test", Failure: resolver.NX},
+	}
+	want := []string{
+		"Server b/s1: name app.test is 198.51.100.1:80, last valid answer 3 s ago.",
+		"Server b/s2: name app.test is [2001:db8::1]:80, last valid answer 60 s ago, stale: DNS timeout status.",
+		"Server b/s3: name _app._tcp.test has no address, no valid answer yet: DNS NX status.",
+	}
+	if got := nameLines(names, now); !slices.Equal(got, want) {
+		t.Errorf("%q\nwant:\n%q", got, want)
 	}
 }
