@@ -25,8 +25,9 @@ type Loop struct {
 	record   tcplog.Record // scratch for log lines
 	header   [768]byte     // scratch for what goes before the payload
 	stop     poller.Mail
-	shutter  shutter // of servers that went down
-	waiters  int     // flows that wait for a slot
+	shutter  shutter    // of servers that went down
+	listings []*Listing // those that have a place among the flows
+	waiters  int        // flows that wait for a slot
 }
 
 // NewLoop adds a loop to the process. Call it for every loop before any of them runs.
@@ -170,6 +171,11 @@ func (l *Loop) take() *Flow {
 func (l *Loop) put(f *Flow) {
 	if l.shutter.at == f {
 		l.shutter.at = f.next
+	}
+	for _, x := range l.listings {
+		if x.at == f {
+			x.at = f.next
+		}
 	}
 	if f.prev != nil {
 		f.prev.next = f.next

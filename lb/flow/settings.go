@@ -12,7 +12,7 @@ import (
 
 // Process is what all frontends and loops share.
 type Process struct {
-	MaxConn   int64 // flows per process; always set
+	MaxConn   int64 // flows per process; always set. Once the loops run, only SetMaxConn changes it
 	Flows     stats.Gauge
 	MaxAccept int // connections taken from one listener in a row; 0: 64
 	Counter   atomic.Uint32
@@ -40,7 +40,7 @@ type Frontend struct {
 	Name    string
 	Process *Process
 	Backend *Backend // where its flows go; nil: nowhere, they are closed
-	MaxConn int64
+	MaxConn int64    // once the loops run, only SetMaxConn changes it
 	Stats   *stats.Counters
 	Flows   stats.Gauge
 	Rate    *Rate // of sessions; nil: no limit
