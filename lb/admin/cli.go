@@ -82,6 +82,13 @@ func (c *CLI) Start() {
 	}
 }
 
+// StopListening closes the sockets; who is connected may go on.
+func (c *CLI) StopListening() {
+	for _, l := range c.listeners {
+		l.Close()
+	}
+}
+
 // Close closes the sockets and ends all connections. Further calls do nothing.
 func (c *CLI) Close() {
 	c.mu.Lock()

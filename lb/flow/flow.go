@@ -2,6 +2,7 @@ package flow
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-lb/sluice/lb/backend"
@@ -21,6 +22,7 @@ type Loop struct {
 	requests *request      // recycled, too
 	flows    *Flow         // the open ones, a doubly linked list
 	count    int           // of open flows
+	open     atomic.Int64  // the same, for others to read
 	closed   poller.Addr   // of the server connection that end closed last, for its log line; zero unless a format wants it
 	record   tcplog.Record // scratch for log lines
 	header   [768]byte     // scratch for what goes before the payload
@@ -164,6 +166,7 @@ func (l *Loop) take() *Flow {
 	}
 	l.flows = f
 	l.count++
+	l.open.Store(int64(l.count))
 	return f
 }
 
@@ -186,6 +189,7 @@ func (l *Loop) put(f *Flow) {
 		f.next.prev = f.prev
 	}
 	l.count--
+	l.open.Store(int64(l.count))
 	f.putRequest()
 	*f = Flow{next: l.free}
 	l.free = f
@@ -263,6 +267,9 @@ func (f *Flow) stageLetter() byte {
 	}
 	return 'D'
 }
+
+// Open is the number of open flows. Any goroutine may call it.
+func (l *Loop) Open() int { return int(l.open.Load()) }
 
 // Cut cuts all flows of the loop. Any goroutine may call it, once.
 func (l *Loop) Cut() { l.Post(&l.stop) }

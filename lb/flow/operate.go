@@ -66,3 +66,6 @@ func (a *Acceptor) Accept() {
 		a.resumeWatch()
 	}
 }
+
+// Frontend is the one that the acceptor accepts for.
+func (a *Acceptor) Frontend() *Frontend { return a.bind.Frontend }

@@ -85,6 +85,9 @@ func (c *Counters) total(id ID) uint64 {
 	return sum
 }
 
+// Of is what one loop has counted, whatever Clear has done.
+func (c *Counters) Of(loop int, id ID) uint64 { return c.shards[loop].values[id].Load() }
+
 // Clear makes all counters and times begin anew. Readers of the same moment may see some that have and some that have not.
 func (c *Counters) Clear() {
 	for id := range Count {
