@@ -95,7 +95,7 @@ func newDemand(cfg *config.Config, override, loops int) demand {
 	}
 	d.fixed = spareDescriptors + 2*loops // a loop has its epoll and its eventfd
 	if n := len(cfg.Global.StatsSockets); n > 0 {
-		d.fixed += n + cfg.Global.StatsMaxConn
+		d.fixed += 2*n + cfg.Global.StatsMaxConn // one waits at each socket for a place
 	}
 	d.fixed += logDescriptors(cfg)
 	for _, section := range cfg.Resolvers {

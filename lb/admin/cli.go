@@ -109,17 +109,11 @@ func (c *CLI) Close() {
 // acceptPause is how long accepting rests when it fails: descriptors have run out.
 const acceptPause = 100 * time.Millisecond
 
-// accept serves one socket. A place is taken first: clients above the limit wait in the kernel's backlog.
+// accept serves one socket. When all places are taken, one more connection waits here and the others in the kernel's backlog.
 func (c *CLI) accept(l net.Listener, socket Socket) {
 	for {
-		select {
-		case c.places <- struct{}{}:
-		case <-c.quit:
-			return
-		}
 		conn, err := l.Accept()
 		if err != nil {
-			<-c.places
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
@@ -131,8 +125,12 @@ func (c *CLI) accept(l net.Listener, socket Socket) {
 			}
 		}
 		if !c.enter(conn) {
-			conn.Close()
-			<-c.places
+			return
+		}
+		select {
+		case c.places <- struct{}{}:
+		case <-c.quit:
+			c.leave(conn)
 			return
 		}
 		go func() {
@@ -148,6 +146,7 @@ func (c *CLI) enter(conn net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
+		conn.Close()
 		return false
 	}
 	c.open[conn] = struct{}{}

@@ -70,8 +70,17 @@ func (s *session) refuse(err error) {
 	if errors.Is(err, errLineTooLong) || errors.Is(err, errPayloadTooLong) || errors.Is(err, errTooManyWords) {
 		s.answer.fail("%v", err)
 		s.answer.end()
+		// Closing with unread bytes would reset the connection, and the client might not see why.
+		s.conn.SetReadDeadline(time.Now().Add(min(s.timeout, drainTime)))
+		io.CopyN(io.Discard, s.conn, mostDrained)
 	}
 }
+
+// Bounds of what is read of a client whose line could not be.
+const (
+	drainTime   = time.Second
+	mostDrained = 16 << 20
+)
 
 // raw writes something that is no answer.
 func (s *session) raw(text string) {

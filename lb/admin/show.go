@@ -147,7 +147,7 @@ func (s *session) showResolvers(arguments []string) {
 	}
 }
 
-// showQueue lists the queue of each backend, and those of its servers in which somebody has been.
+// showQueue lists the queue of each backend, and those of its servers that have a limit or had a waiter.
 func (s *session) showQueue(arguments []string) {
 	backends, ok := s.backendsOf(arguments)
 	if !ok {
@@ -166,7 +166,7 @@ func (s *session) showQueue(arguments []string) {
 			c.LookedAgain, c.AtRisk, c.Requeued, c.Direct, c.SentBack, average(b.Waited.Sum()), longest(b.Waited.Sum()))
 		for _, server := range b.Servers {
 			c := server.QueueCounts()
-			if server.MaxConn() == 0 && server.HighestQueue() == 0 && c == (server.QueueCounts()) && c.LookedAgain == 0 {
+			if server.MaxConn() == 0 && server.HighestQueue() == 0 {
 				continue
 			}
 			a.printf("%s %s %d %d %d %d %d %d %d %d %d %d %d\n", p.Name, server.Name, server.Queued(), server.HighestQueue(), server.Served(), server.MaxConn(),

@@ -78,7 +78,7 @@ func (s *session) writeStat(want selection) {
 			s.writeTypedRow(r, want.desc)
 		default:
 			for i := range r {
-				a.printf("%s,", csv(r[i].text))
+				a.printf("%s,", quoted(r[i].text))
 			}
 			a.printf("-,\n")
 		}

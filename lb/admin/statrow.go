@@ -121,7 +121,6 @@ func (s *session) serverRow(p *Proxy, i int) *row {
 	if st.SlowStart < 100 && st.Operation == backend.Starting {
 		r[throttle] = u32(st.SlowStart)
 	}
-	r[tracked] = value{}
 	if c.Track != "" {
 		r[tracked] = str(c.Track)
 	}
@@ -189,6 +188,11 @@ func (s *session) backendRow(p *Proxy) *row {
 	r := s.begin(p, "BACKEND", typeBackend, 0)
 	r.put(b.Stats, serverCounters)
 	r[econ] = u64(b.Stats.Sum(stats.ConnectFailed) + b.Stats.Sum(stats.NoServer) + b.Stats.Sum(stats.QueueTimeouts))
+	var connects uint64
+	for _, server := range b.Servers {
+		connects += server.Stats.Sum(stats.Connections)
+	}
+	r[connect] = u64(connects)
 	r[dreq], r[compIn], r[compOut], r[compByp], r[compRsp] = u64(0), u64(0), u64(0), u64(0), u64(0)
 	r.times(b.Stats)
 	s.last(r, b.Stats)

@@ -70,14 +70,14 @@ func writeJSON(w io.Writer, position int, c *column, v value) {
 	}
 	text := v.text
 	if v.kind == "str" {
-		quoted, _ := json.Marshal(v.text)
-		text = string(quoted)
+		marshalled, _ := json.Marshal(v.text)
+		text = string(marshalled)
 	}
 	fmt.Fprintf(w, `},"value":{"type":"%s","value":%s}}`, v.kind, text)
 }
 
-// csv writes a field so that it stays one: with quotes where it needs them.
-func csv(text string) string {
+// quoted writes a field so that it stays one: with quotes where it needs them.
+func quoted(text string) string {
 	if strings.ContainsAny(text, ",\"\n") {
 		return `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
 	}
