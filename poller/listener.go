@@ -189,7 +189,8 @@ func (ln *Listener) Close() {
 
 // Suspend makes the kernel refuse connections, and free the port for another process, until Listen: shutdown(2) takes a TCP
 // socket out of the state LISTEN, and what waits in its backlog is reset. A unix socket stays as it is: clients wait in its
-// backlog. Doing it again does nothing. No loop may watch the listener then, and no one may close it meanwhile.
+// backlog. Doing it again does nothing. A port that the kernel chose may be another
+// one afterwards. No loop may watch the listener then, and no one may close it meanwhile.
 func (ln *Listener) Suspend() error {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()

@@ -212,6 +212,7 @@ func TestStat(t *testing.T) {
 	fe.Flows.Add(-1)
 	s1 := be.Servers[0]
 	s1.Stats.Add(1, stats.Sessions, 2)
+	s1.Stats.Add(1, stats.Connections, 3)
 	s1.Stats.Add(1, stats.BytesIn, 1<<33)
 	s1.Stats.Add(0, stats.ConnectFailed, 1)
 	s1.Stats.AddTime(0, stats.TotalTime, 30*time.Millisecond)
@@ -223,7 +224,7 @@ func TestStat(t *testing.T) {
 	for row, columns := range map[string]map[string]string{
 		"fe/FRONTEND": {"qcur": "", "scur": "4", "smax": "5", "slim": "100", "stot": "2", "conn_tot": "3", "status": "OPEN", "type": "0", "iid": "1", "sid": "0", "mode": "tcp", "rate": "2", "conn_rate_max": "3", "addr": ""},
 		"fe/one":      {"type": "3", "sid": "1", "addr": "127.0.0.1:1", "slim": "100"},
-		"be/s1": {"stot": "2", "lbtot": "2", "bin": "8589934592", "econ": "1", "status": "DOWN", "check_status": "L7STS", "check_code": "503", "check_duration": "12",
+		"be/s1": {"stot": "3", "lbtot": "2", "bin": "8589934592", "econ": "1", "status": "DOWN", "check_status": "L7STS", "check_code": "503", "check_duration": "12",
 			"last_chk": `said "no", twice`, "check_desc": "Layer7 wrong status", "check_rise": "2", "check_fall": "3", "check_health": "0", "chkfail": "1", "chkdown": "1", "slim": "5",
 			"ttime": "20", "ttime_max": "30", "lastsess": "0", "act": "1", "bck": "0", "type": "2", "weight": "10", "qlimit": "", "addr": "127.0.0.1:11", "tracked": ""},
 		"be/s2":      {"slim": "", "qlimit": "3", "act": "0", "bck": "1", "lastsess": "-1", "check_status": "", "chkfail": "", "status": "no check", "weight": "20"},
@@ -297,7 +298,7 @@ func TestClear(t *testing.T) {
 	fe.Flows.Add(5)
 	fe.Flows.Add(-3)
 	fe.Stats.Add(0, stats.Sessions, 9)
-	s1.Stats.Add(0, stats.Sessions, 9)
+	s1.Stats.Add(0, stats.Connections, 9)
 	s1.Stats.AddTime(0, stats.TotalTime, time.Second)
 	s1.Checked(backend.CheckResult{Status: backend.CheckL4Failed})
 	look := func() string {
@@ -317,7 +318,7 @@ func TestClear(t *testing.T) {
 			t.Errorf("after %q: %s, want %s", step.command, got, step.want)
 		}
 	}
-	s1.Stats.Add(0, stats.Sessions, 1)
+	s1.Stats.Add(0, stats.Connections, 1)
 	if got := look(); got != "2 2 0 1 0 0 0 0" {
 		t.Errorf("one more: %s", got)
 	}

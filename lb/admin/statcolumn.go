@@ -10,7 +10,7 @@ var columns = [...]column{
 	{"scur", "MGP", "flows now"},
 	{"smax", "MMP", "highest scur"},
 	{"slim", "CLP", "maxconn, or a backend's fullconn"},
-	{"stot", "MCP", "flows so far"},
+	{"stot", "MCP", "flows so far; of a server: connects"},
 	{"bin", "MCP", "bytes from clients"},
 	{"bout", "MCP", "bytes to clients"},
 	{"dreq", "MCP", "connections that rules denied"},

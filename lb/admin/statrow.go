@@ -104,6 +104,7 @@ func (s *session) serverRow(p *Proxy, i int) *row {
 	st := server.Status()
 	r := s.begin(p, server.Name, typeServer, server.ID)
 	r.put(server.Stats, serverCounters)
+	r[stot] = u64(server.Stats.Sum(stats.Connections)) // each attempt counts; lbtot has the flows
 	r.times(server.Stats)
 	s.last(r, server.Stats)
 	r[qcur], r[qmax] = u32(server.Queued()), u32(server.HighestQueue())
@@ -126,12 +127,12 @@ func (s *session) serverRow(p *Proxy, i int) *row {
 	}
 	now, most := s.cli.rates.read(server.Stats, stats.Sessions)
 	r[rateNow], r[rateMax] = u32(now), u32(most)
-	if st.Checked {
+	if st.Checked && c.Check.Enabled { // the checks of one that tracks another are the other's
 		r[chkfail], r[chkdown], r[downtime] = u64(st.FailedChecks), u64(st.Downs), age(st.DownTime)
 		r.check(st.Check, checkStatus, checkCode, checkDuration, lastChk, checkDesc)
 		r[checkRise], r[checkFall], r[checkHealth] = u32(st.Rise), u32(st.Fall), u32(st.Health)
 	}
-	if st.Agented {
+	if st.Agented && c.Check.Agent {
 		r.check(st.Agent, agentStatus, agentCode, agentDuration, lastAgt, agentDesc)
 		r[agentRise], r[agentFall], r[agentHealth] = u32(st.AgentRise), u32(st.AgentFall), u32(st.AgentHealth)
 	}

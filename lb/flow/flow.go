@@ -245,6 +245,7 @@ func (f *Flow) clientWhileWaiting(ev poller.Events) {
 		return
 	}
 	f.frontend.Stats.Add(f.loop.ID, stats.ClientAborts, 1)
+	f.countConnect(stats.ClientAborts)
 	f.end('C', f.stageLetter())
 }
 

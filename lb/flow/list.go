@@ -188,7 +188,7 @@ func (s *shutdown) Deliver(*poller.Mail) {
 	if ok = ok && !client.isServer && client.flow.stage != closed && client.flow.stage != orphaned; ok {
 		f := client.flow
 		f.frontend.Stats.Add(s.loop.ID, stats.Killed, 1)
-		f.end('K', f.stageLetter())
+		f.end('K', '-') // as HAProxy's log has it, whatever the stage
 	}
 	s.found(ok)
 }

@@ -176,7 +176,7 @@ listen aborted
 	if strings.Join(names, ",") != strings.Join(theirNames, ",") {
 		t.Errorf("the columns are\n%v, and haproxy's\n%v", names, theirNames)
 	}
-	if len(ours) != len(theirs) || len(ours) != 13 {
+	if len(ours) != len(theirs) || len(ours) != 14 {
 		t.Errorf("%d rows, and %d of haproxy's", len(ours), len(theirs))
 	}
 	for row, columns := range theirs {
