@@ -16,9 +16,9 @@ const (
 
 // Errors of reading. io.EOF is the regular end.
 var (
-	errLineTooLong    = errors.New("The line is too long.")
-	errPayloadTooLong = errors.New("The payload is too long.")
-	errTooManyWords   = errors.New("Too many words.")
+	errLineTooLong    = errors.New("line too long")
+	errPayloadTooLong = errors.New("payload too long")
+	errTooManyWords   = errors.New("too many words")
 )
 
 // payloadMark at the end of a line announces a payload.

@@ -32,7 +32,7 @@ func TestOneLine(t *testing.T) {
 		{"admin", "set severity-output string;get weight be/none\n", "\n[err]: No such server.\n\n"},
 		{"admin", "set severity-output loud\n", "one of 'none', 'number', 'string' is a required argument\n\n"},
 		{"admin", "show env A\\;B;show version\n", "Variable not found\n\n9\n\n"},
-		{"admin", strings.Repeat("x", maxLine+1) + "\n", "The line is too long.\n\n"},
+		{"admin", strings.Repeat("x", maxLine+1) + "\n", "line too long\n\n"},
 		{"admin", "show cli sockets\n", "# socket lvl processes\nunix@user user all\nunix@operator operator all\nunix@admin admin all\n\n"},
 		{"admin", "show backend\n", "# name\nbe\nstatic\n\n"},
 		{"admin", "show startup-logs\n", "[WARNING]  (1) : something\n\n"},
