@@ -202,6 +202,21 @@ func (a *administration) SetMaxConn(n int) {
 	a.process.SetMaxConn(int64(n))
 }
 
+// SetRates changes the limits of new connections and sessions per second.
+func (a *administration) SetRates(connections, sessions int) {
+	if connections >= 0 {
+		a.process.ConnectionRate.SetPerSecond(uint32(connections))
+	}
+	if sessions >= 0 {
+		a.process.SessionRate.SetPerSecond(uint32(sessions))
+	}
+}
+
+// SetCheck changes where the checks of a server go.
+func (a *administration) SetCheck(p *admin.Proxy, server int, agent bool, address netip.Addr, port uint16) error {
+	return a.checks.redirect(p.Proxy, server, agent, address, port)
+}
+
 // SetAddress changes where flows and checks go. A server whose name is resolved keeps the address until the next answer.
 func (a *administration) SetAddress(p *admin.Proxy, server int, to netip.AddrPort) error {
 	if a.names.relocate(p.Proxy, server, to) {

@@ -34,7 +34,8 @@ func (a *administration) Info() admin.Info {
 	i := admin.Info{
 		Version: Version, Date: buildDate(), Node: g.Node, Description: g.Description, Pid: os.Getpid(),
 		Uptime: time.Since(processBegan), Started: processBegan, Loops: len(a.pollers),
-		MaxConn: int(a.process.Limit()), HardMaxConn: int(a.maxConn), Flows: int(a.process.Flows.Value()), MaxPipes: a.pipes,
+		MaxConn: int(a.process.Limit()), HardMaxConn: int(a.maxConn), ConnRateLimit: int(a.process.ConnectionRate.Limit()), SessRateLimit: int(a.process.SessionRate.Limit()),
+		Flows: int(a.process.Flows.Value()), MaxPipes: a.pipes,
 		Stopping: a.stopping.Load(), DroppedLogs: a.shipper.Dropped(), BusyPolling: g.BusyPolling,
 	}
 	if i.Node == "" {

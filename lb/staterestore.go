@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -112,6 +113,7 @@ func (b *Balancer) WriteServerState(w io.Writer, only string) error {
 		found = true
 		for i, s := range p.Servers {
 			e := stateOf(p, s, fb.Servers[i].Status(), fb.Targets[i].Load())
+			b.checks.owned(p, i).show(&e)
 			if s.SRV() {
 				e.Name, e.SRVRecord = targets[[2]string{p.Name, s.Name}], s.Address.Host
 			}
@@ -122,6 +124,17 @@ func (b *Balancer) WriteServerState(w io.Writer, only string) error {
 		return fmt.Errorf("there is no backend '%s'", only)
 	}
 	return statefile.Write(w, entries)
+}
+
+// show puts what the operator has set into a server's entry.
+func (own ownedByOperator) show(e *statefile.Entry) {
+	if own.addr.IsValid() {
+		e.CheckAddress = own.addr
+	}
+	if own.agentAddr.IsValid() {
+		e.AgentAddress = own.agentAddr
+	}
+	e.CheckPort, e.AgentPort = cmp.Or(int(own.port), e.CheckPort), cmp.Or(int(own.agentPort), e.AgentPort)
 }
 
 // stateOf gathers one server's entry.

@@ -31,7 +31,8 @@ func changes() []*command {
 		{"set maxconn frontend", "<frontend> <number>", "connections of a frontend at once", Admin, (*session).setMaxConnFrontend},
 		{"set maxconn global", "<number>", "connections of the process at once, 0: as at start", Admin, (*session).setMaxConnGlobal},
 		{"set maxconn server", "<backend>/<server> <number>", "connections to a server at once", Admin, (*session).setMaxConnServer},
-		{"set server", "<backend>/<server> <what> <value>", "a server's addr, agent, health, state, weight", Admin, (*session).setServer},
+		{"set rate-limit", "connections|sessions global <number>", "new connections of the process per second, 0: no limit", Admin, (*session).setRateLimit},
+		{"set server", "<backend>/<server> <what> <value>", "a server's addr, agent, agent-addr, agent-port, check-addr, check-port, health, state, weight", Admin, (*session).setServer},
 		{"set severity-output", "none|number|string", "how messages show their severity on this connection", User, (*session).setSeverity},
 		{"set timeout cli", "<seconds>", "idle time after which this connection ends", User, (*session).setTimeout},
 		{"set weight", "<backend>/<server> <number>[%]", "a server's weight", Admin, (*session).setWeightCommand},
@@ -182,6 +183,23 @@ func (s *session) setMaxConnGlobal(arguments []string) {
 		s.answer.fail("Value out of range.")
 	default:
 		s.process.SetMaxConn(n)
+	}
+}
+
+func (s *session) setRateLimit(arguments []string) {
+	what := first(arguments)
+	if what != "connections" && what != "sessions" || len(arguments) < 2 || arguments[1] != "global" {
+		s.answer.fail("'set rate-limit' only supports :\n   - 'connections global' and\n   - 'sessions global', the new ones of the process per second")
+		return
+	}
+	n, ok := number(arguments, 2)
+	switch {
+	case !ok:
+		s.answer.fail("Expects an integer value.")
+	case what == "connections":
+		s.process.SetRates(n, -1)
+	default:
+		s.process.SetRates(-1, n)
 	}
 }
 

@@ -24,6 +24,13 @@ func TestChanges(t *testing.T) {
 	number := func(n func() int) func() string { return func() string { return fmt.Sprint(n()) } }
 	state := func() string { return f.proxies[0].Frontend.State().String() }
 	addr := func() string { return f.address["be/s1"].String() }
+	last := func() string {
+		if len(f.shut) == 0 {
+			return ""
+		}
+		return f.shut[len(f.shut)-1]
+	}
+	rates := func() string { i := f.Info(); return fmt.Sprint(i.ConnRateLimit, i.SessRateLimit) }
 	weight := func() string { return fmt.Sprint(s1.Weight()) }
 	checked := func() string { return fmt.Sprint(s1.CheckEnabled()) }
 	agented := func() string { return fmt.Sprint(s4.AgentEnabled()) }
@@ -73,8 +80,8 @@ func TestChanges(t *testing.T) {
 		{"set server be/s4 agent down", "agent checks are not enabled on this server.", nil, ""},
 		{"enable agent be/s4", "", agented, "true"},
 		{"enable agent be/s1", "Agent was not configured on this server, cannot enable.", nil, ""},
-		{"set server be/s1", "usage: set server <backend>/<server> addr | agent | health | state | weight", nil, ""},
-		{"set server be/s1 color red", "usage: set server <backend>/<server> addr | agent | health | state | weight", nil, ""},
+		{"set server be/s1", "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | check-addr | check-port | health | state | weight", nil, ""},
+		{"set server be/s1 color red", "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | check-addr | check-port | health | state | weight", nil, ""},
 
 		{"set server be/s1 addr 127.0.0.9 port 80", "IP changed from '127.0.0.1' to '127.0.0.9', port changed from '11' to '80' by 'stats socket command'", addr, "127.0.0.9:80"},
 		{"set server be/s1 addr 127.0.0.9 port 80", "no need to change the addr, no need to change the port by 'stats socket command'", addr, "127.0.0.9:80"},
@@ -83,6 +90,25 @@ func TestChanges(t *testing.T) {
 		{"set server be/s1 addr ::1 port 0", "problem converting port '0' to an int by 'stats socket command'", addr, "[::1]:80"},
 		{"set server be/s1 addr ::1 port", "problem converting port '' to an int by 'stats socket command'", addr, "[::1]:80"},
 		{"set server be/s1 addr", "set server <b>/<s> addr requires an address and optionally a port.", addr, "[::1]:80"},
+
+		{"set server be/s1 check-addr 127.0.0.5 port 80", "", last, "s1 false 127.0.0.5 80"},
+		{"set server be/s1 check-addr ::1", "", last, "s1 false ::1 0"},
+		{"set server be/s1 check-port 81", "", last, "s1 false invalid IP 81"},
+		{"set server be/s4 agent-addr 127.0.0.6", "", last, "s4 true 127.0.0.6 0"},
+		{"set server be/s4 agent-port 82", "", last, "s4 true invalid IP 82"},
+		{"set server be/s4 check-port 83", "health checks are not enabled on this server", last, "s4 true invalid IP 82"},
+		{"set server be/s1 agent-port 83", "agent checks are not enabled on this server", last, "s4 true invalid IP 82"},
+		{"set server be/s1 check-port x", "provided port is not an integer", nil, ""},
+		{"set server be/s1 check-port 70000", "provided port is invalid", nil, ""},
+		{"set server be/s1 check-addr host", "invalid addr 'host'", nil, ""},
+		{"set server be/s1 check-addr ::1 at 3", "expects 'port', not 'at'", nil, ""},
+		{"set server be/s1 check-addr ::1 port", "provided port is not an integer", last, "s4 true invalid IP 82"},
+
+		{"set rate-limit connections global 5", "", rates, "5 0"},
+		{"set rate-limit sessions global 6", "", rates, "5 6"},
+		{"set rate-limit connections global 0", "", rates, "0 6"},
+		{"set rate-limit connections global", "Expects an integer value.", rates, "0 6"},
+		{"set rate-limit connections local 3", "'set rate-limit' only supports :\n   - 'connections global' and\n   - 'sessions global', the new ones of the process per second", rates, "0 6"},
 
 		{"set maxconn frontend fe 7", "", number(func() int { return f.proxies[0].Frontend.Limit() }), "7"},
 		{"set maxconn frontend fe x", "Integer value expected.", nil, ""},
@@ -108,11 +134,11 @@ func TestChanges(t *testing.T) {
 		{"disable frontend", "A frontend name is expected.", nil, ""},
 		{"disable frontend nope", "No such frontend.", nil, ""},
 
-		{"shutdown session 0x2f", "", func() string { return strings.Join(f.shut, " ") }, "two"},
+		{"shutdown session 0x2f", "", last, "two"},
 		{"shutdown session 0x3f", "No such session (use 'show sess').", nil, ""},
 		{"shutdown session 31", "Session pointer expected (use 'show sess').", nil, ""},
 		{"shutdown session", "Session pointer expected (use 'show sess').", nil, ""},
-		{"shutdown sessions server be/s2", "", func() string { return strings.Join(f.shut, " ") }, "two be/s2"},
+		{"shutdown sessions server be/s2", "", last, "be/s2"},
 		{"set timeout cli", "Expects an integer value.", nil, ""},
 		{"set timeout cli soon", "Invalid timeout value.", nil, ""},
 		{"set timeout cli 10", "", nil, ""},

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -57,6 +58,20 @@ func (f *fake) SetAddress(p *Proxy, i int, to netip.AddrPort) error {
 	defer f.mu.Unlock()
 	f.address[p.Name+"/"+p.Servers[i].Name] = to
 	return nil
+}
+func (f *fake) SetCheck(p *Proxy, i int, agent bool, address netip.Addr, port uint16) error {
+	f.shut = append(f.shut, fmt.Sprint(p.Servers[i].Name, " ", agent, " ", address, " ", port))
+	return nil
+}
+func (f *fake) SetRates(connections, sessions int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if connections >= 0 {
+		f.info.ConnRateLimit = connections
+	}
+	if sessions >= 0 {
+		f.info.SessRateLimit = sessions
+	}
 }
 func (f *fake) SetFrontend(p *Proxy, to FrontendState) error {
 	f.mu.Lock()

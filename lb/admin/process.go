@@ -25,8 +25,12 @@ type Process interface {
 	// SetAddress changes it, for the flows to come.
 	SetAddress(p *Proxy, server int, address netip.AddrPort) error
 
+	// SetCheck changes where a server's health checks go, or its agent: an invalid address, and port 0, stay as they are.
+	SetCheck(p *Proxy, server int, agent bool, address netip.Addr, port uint16) error
+
 	SetFrontend(p *Proxy, to FrontendState) error
-	SetMaxConn(n int) // of the process; 0: what it began with
+	SetRates(connections, sessions int) // of the process, per second; 0: no limit; negative: as it is
+	SetMaxConn(n int)                   // of the process; 0: what it began with
 
 	// Sessions hands out the open flows in pieces, which are the receiver's until it returns; false ends the walk.
 	// addresses: with those that cost a system call.
@@ -50,6 +54,8 @@ type Info struct {
 	Descriptors    int // limit
 	MaxConn        int // now
 	HardMaxConn    int // at start
+	ConnRateLimit  int // connections per second; 0: none
+	SessRateLimit  int // sessions per second; 0: none
 	Flows          int
 	MaxPipes       int
 	Stopping       bool

@@ -104,11 +104,15 @@ func (s *session) setWeight(x *server, text string) {
 
 // setters are what "set server" can change. They are given what stands behind the word.
 var setters = map[string]func(s *session, x *server, arguments []string){
-	"addr":   (*session).setAddress,
-	"agent":  (*session).setAgent,
-	"health": (*session).setHealth,
-	"state":  (*session).setState,
-	"weight": func(s *session, x *server, arguments []string) { s.setWeight(x, first(arguments)) },
+	"addr":       (*session).setAddress,
+	"agent":      (*session).setAgent,
+	"agent-addr": func(s *session, x *server, arguments []string) { s.setCheckAddress(x, true, arguments) },
+	"agent-port": func(s *session, x *server, arguments []string) { s.setCheckPort(x, true, arguments) },
+	"check-addr": func(s *session, x *server, arguments []string) { s.setCheckAddress(x, false, arguments) },
+	"check-port": func(s *session, x *server, arguments []string) { s.setCheckPort(x, false, arguments) },
+	"health":     (*session).setHealth,
+	"state":      (*session).setState,
+	"weight":     func(s *session, x *server, arguments []string) { s.setWeight(x, first(arguments)) },
 }
 
 func first(arguments []string) string {
@@ -179,6 +183,73 @@ var (
 	byOperator       = backend.CheckResult{Status: backend.CheckL7OK, Text: "changed from CLI", Duration: -1}
 	failedByOperator = backend.CheckResult{Status: backend.CheckL7Failed, Text: "changed from CLI", Duration: -1}
 )
+
+// checkable tells whether a server has health checks, or an agent, of its own; false: it has none, and that was told.
+func (s *session) checkable(x *server, agent bool) bool {
+	switch {
+	case agent && !x.config.Check.Agent:
+		s.answer.fail("agent checks are not enabled on this server")
+	case !agent && (!x.config.Check.Enabled || x.config.Track != ""):
+		s.answer.fail("health checks are not enabled on this server")
+	default:
+		return true
+	}
+	return false
+}
+
+// setCheckAddress is "set server <b>/<s> check-addr <ip> [port <port>]", or the same for the agent.
+func (s *session) setCheckAddress(x *server, agent bool, arguments []string) {
+	if !s.checkable(x, agent) {
+		return
+	}
+	ip, err := netip.ParseAddr(first(arguments))
+	if err != nil || ip.Zone() != "" {
+		s.answer.fail("invalid addr '%s'", first(arguments))
+		return
+	}
+	port := uint16(0)
+	if len(arguments) > 1 {
+		var ok bool
+		if arguments[1] != "port" {
+			s.answer.fail("expects 'port', not '%s'", arguments[1])
+			return
+		}
+		if port, ok = s.port(arguments[2:]); !ok {
+			return
+		}
+	}
+	s.setCheck(x, agent, ip, port)
+}
+
+// setCheckPort is "set server <b>/<s> check-port <port>", or the same for the agent.
+func (s *session) setCheckPort(x *server, agent bool, arguments []string) {
+	if !s.checkable(x, agent) {
+		return
+	}
+	if port, ok := s.port(arguments); ok {
+		s.setCheck(x, agent, netip.Addr{}, port)
+	}
+}
+
+func (s *session) setCheck(x *server, agent bool, address netip.Addr, port uint16) {
+	if err := s.process.SetCheck(x.proxy, x.index, agent, address, port); err != nil {
+		s.answer.fail("%v", err)
+	}
+}
+
+// port reads the first argument; false: it is none, and that was told.
+func (s *session) port(arguments []string) (uint16, bool) {
+	n, err := strconv.Atoi(first(arguments))
+	switch {
+	case err != nil:
+		s.answer.fail("provided port is not an integer")
+	case n < 1 || n > 65535:
+		s.answer.fail("provided port is invalid")
+	default:
+		return uint16(n), true
+	}
+	return 0, false
+}
 
 // setAddress is "set server <b>/<s> addr <ip> [port <port>]".
 func (s *session) setAddress(x *server, arguments []string) {

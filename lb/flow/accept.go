@@ -103,7 +103,7 @@ func (a *Acceptor) acceptOne() bool {
 		a.loop.Resume(a.watch)
 		return true
 	}
-	if f.Rate != nil && !f.Rate.Allow(a.loop.Now()) {
+	if !a.allow() {
 		b.release()
 		f.Stats.Add(a.loop.ID, stats.RateReached, 1)
 		a.pauseFor(100 * time.Millisecond)
@@ -113,9 +113,7 @@ func (a *Acceptor) acceptOne() bool {
 	peer, errno := a.loop.Accept(a.watch, &socket)
 	if errno != 0 {
 		a.bind.release()
-		if f.Rate != nil {
-			f.Rate.Return()
-		}
+		a.disallow()
 		a.acceptFailed(errno)
 		return errno == poller.ECONNABORTED
 	}
@@ -123,6 +121,36 @@ func (a *Acceptor) acceptOne() bool {
 	b.Stats.Add(a.loop.ID, stats.Connections, 1)
 	a.loop.begin(b, socket, peer)
 	return true
+}
+
+// allow counts one connection within all rates; false: one of them is reached, and nothing is counted.
+func (a *Acceptor) allow() bool {
+	p, own := a.loop.process, a.bind.Frontend.Rate
+	for i, r := range [...]*Rate{own, &p.ConnectionRate, &p.SessionRate} {
+		if r == nil || i > 0 && r.Limit() == 0 || r.Allow(a.loop.Now()) {
+			continue
+		}
+		if i > 0 && own != nil {
+			own.Return()
+		}
+		if i > 1 && p.ConnectionRate.Limit() != 0 {
+			p.ConnectionRate.Return()
+		}
+		return false
+	}
+	return true
+}
+
+// disallow takes back what allow has counted, for a connection that was not there.
+func (a *Acceptor) disallow() {
+	if r := a.bind.Frontend.Rate; r != nil {
+		r.Return()
+	}
+	for _, r := range [...]*Rate{&a.loop.process.ConnectionRate, &a.loop.process.SessionRate} {
+		if r.Limit() != 0 {
+			r.Return()
+		}
+	}
 }
 
 // claim takes a place within the bind's, the frontend's and the process's limit, in this order. A place that is given back

@@ -231,3 +231,54 @@ func TestChangedLimits(t *testing.T) {
 		c.Close()
 	}
 }
+
+// Checks that are sent elsewhere at run time go there, and the new place is seen in the states.
+func TestChangedChecks(t *testing.T) {
+	t.Parallel()
+	logs, addr := harness.ReceiveUDP(t), harness.Loopback(t)
+	text, socket := withSocket(t, config(logs, "", section("listen front", "bind "+addr,
+		"server a "+harness.Serve(t, harness.Echo).Addr+" check inter 50ms rise 1 fall 1")))
+	harness.Start(t, text)
+	status := func(want string) {
+		t.Helper()
+		harness.Eventually(t, "the server is "+want, func() bool {
+			return strings.Contains(operate(t, "unix", socket, "show stat front 4 1"), ","+want+",")
+		})
+	}
+	status("L4OK")
+	_, gone, _ := net.SplitHostPort(harness.Refused(t))
+	operate(t, "unix", socket, "set server front/a check-port "+gone)
+	status("L4CON")
+	if state := operate(t, "unix", socket, "show servers state"); !strings.Contains(state, " - 0 "+gone+" - - 0\n") {
+		t.Error(state)
+	}
+	_, there, _ := net.SplitHostPort(harness.Serve(t, harness.Hold).Addr)
+	operate(t, "unix", socket, "set server front/a check-addr 127.0.0.1 port "+there)
+	status("L4OK")
+	if state := operate(t, "unix", socket, "show servers state"); !strings.Contains(state, " - 0 "+there+" 127.0.0.1 - 0\n") {
+		t.Error(state)
+	}
+}
+
+// New connections per second, limited at run time.
+func TestRateLimitAtRunTime(t *testing.T) {
+	t.Parallel()
+	logs, addr := harness.ReceiveUDP(t), harness.Loopback(t)
+	text, socket := withSocket(t, config(logs, "", section("listen front", "bind "+addr, "server a "+harness.Serve(t, harness.Name("a")).Addr)))
+	harness.Start(t, text)
+	for _, what := range []string{"connections", "sessions"} {
+		operate(t, "unix", socket, "set rate-limit "+what+" global 5")
+		time.Sleep(2 * time.Second) // what came before counts no more
+		start := time.Now()
+		near(t, tally(t, addr, 11), map[string]int{"a": 11}, 0)
+		if took := time.Since(start); took < 900*time.Millisecond {
+			t.Errorf("11 connections at 5 %s per second took %v", what, took)
+		}
+		operate(t, "unix", socket, "set rate-limit "+what+" global 0")
+		start = time.Now()
+		near(t, tally(t, addr, 50), map[string]int{"a": 50}, 0)
+		if took := time.Since(start); took > 900*time.Millisecond {
+			t.Errorf("50 connections without a limit took %v", took)
+		}
+	}
+}
