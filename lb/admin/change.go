@@ -43,6 +43,7 @@ func changes() []*command {
 				s.process.ShutServerSessions(x.proxy, x.index)
 			}
 		}},
+		{"wait", "<time>", "do nothing for so long, an hour at most", User, (*session).wait},
 		{"user", "", "give up all above level user", User, func(s *session, _ []string) { s.level = User }},
 	}
 }
@@ -220,21 +221,46 @@ var units = []struct {
 	unit   time.Duration
 }{{"us", time.Microsecond}, {"ms", time.Millisecond}, {"s", time.Second}, {"m", time.Minute}, {"h", time.Hour}, {"d", 24 * time.Hour}, {"", time.Second}}
 
+// span reads a time, in seconds unless it has a unit; false: it is none, 0, or more than a year.
+func span(text string) (time.Duration, bool) {
+	for _, u := range units {
+		digits, found := strings.CutSuffix(text, u.suffix)
+		n, err := strconv.ParseUint(digits, 10, 31)
+		if found && err == nil && n > 0 && time.Duration(n) <= 365*24*time.Hour/u.unit {
+			return time.Duration(n) * u.unit, true
+		}
+	}
+	return 0, false
+}
+
 func (s *session) setTimeout(arguments []string) {
 	if len(arguments) == 0 {
 		s.answer.fail("Expects an integer value.")
 		return
 	}
-	for _, u := range units {
-		digits, found := strings.CutSuffix(arguments[0], u.suffix)
-		n, err := strconv.ParseUint(digits, 10, 31)
-		if !found || err != nil || n == 0 || time.Duration(n) > 365*24*time.Hour/u.unit {
-			continue
-		}
-		s.timeout = max(time.Duration(n)*u.unit, time.Millisecond)
+	if d, ok := span(arguments[0]); ok {
+		s.timeout = max(d, time.Millisecond)
 		return
 	}
 	s.answer.fail("Invalid timeout value.")
+}
+
+// wait holds the connection's next commands back. It ends early when the process does.
+func (s *session) wait(arguments []string) {
+	d, ok := span(first(arguments))
+	if !ok || d > time.Hour || len(arguments) > 1 {
+		s.answer.fail("'wait' expects a time of at most an hour, in seconds unless it has a unit, and no condition.")
+		return
+	}
+	if s.answer.flush() != nil {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.cli.quit:
+	}
 }
 
 func (s *session) shutdownSession(arguments []string) {

@@ -143,6 +143,10 @@ func TestChanges(t *testing.T) {
 		{"set timeout cli soon", "Invalid timeout value.", nil, ""},
 		{"set timeout cli 10", "", nil, ""},
 		{"set timeout cli 500ms", "", nil, ""},
+		{"wait 1ms", "", nil, ""},
+		{"wait 2h", "'wait' expects a time of at most an hour, in seconds unless it has a unit, and no condition.", nil, ""},
+		{"wait 1s srv-removable be/s1", "'wait' expects a time of at most an hour, in seconds unless it has a unit, and no condition.", nil, ""},
+		{"wait", "'wait' expects a time of at most an hour, in seconds unless it has a unit, and no condition.", nil, ""},
 	} {
 		want := test.answer + "\n\n"
 		if test.answer == "" {
@@ -190,6 +194,7 @@ func TestListings(t *testing.T) {
 		{"show info", []string{"Name: sluice\nVersion: 9\n", "Nbthread: 2\n", "Maxconn: 1000\n", "Idle_pct: 75\n", "node: here\n", "FailedResolutions: 1\n"}, "description"},
 		{"show info typed", []string{"0.Name.1:POS:str:sluice\n", "3.Nbthread.1:CGS:u32:2\n", "71.Tainted.1:SGP:str:0\n"}, "46."},
 		{"show info typed desc", []string{"0.Name.1:POS:str:sluice:\"the product\"\n"}, ""},
+		{"show pools", []string{"Memory got", "heap/objects", "Total: "}, ""},
 		{"show info desc", []string{"Name: sluice:\"the product\"\n"}, ""},
 	} {
 		got := ask(t, path(Admin), test.command+"\n")

@@ -145,6 +145,18 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
+// wait waits, and lets what was answered before it out first.
+func TestWait(t *testing.T) {
+	path := listen(t, newFake(t), Options{})
+	start := time.Now()
+	if got := ask(t, path(User), "show version;wait 50ms;show version\n"); got != "9\n\n\n9\n\n" {
+		t.Errorf("%q", got)
+	}
+	if took := time.Since(start); took < 50*time.Millisecond {
+		t.Errorf("it took %v", took)
+	}
+}
+
 // Close ends connections that wait, and nothing is served any more.
 func TestClose(t *testing.T) {
 	f := newFake(t)

@@ -17,6 +17,7 @@ func listings() []*command {
 		{"show env", "[<name>]", "variables of the environment", Operator, (*session).showEnv},
 		{"show info", "[typed|json] [desc] [float]", "the process as a whole", User, (*session).showInfo},
 		{"show loops", "", "flows and load of each loop", User, (*session).showLoops},
+		{"show pools", "", "what memory is used for", User, (*session).showPools},
 		{"show queue", "[<backend>]", "who waits for a slot, and what the queues have counted", User, (*session).showQueue},
 		{"show resolvers", "[<section>]", "counters of the name servers", User, (*session).showResolvers},
 		{"show servers conn", "[<backend>]", "connections to each server", Operator, (*session).showServersConn},
