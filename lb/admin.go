@@ -187,7 +187,13 @@ func (a *administration) SetFrontend(p *admin.Proxy, to admin.FrontendState) err
 			each(quietly((*flow.Acceptor).Accept))
 		}
 	}
-	if err := failed.Load(); err != nil {
+	if err := failed.Load(); err != nil { // as it was: neither half open nor half closed
+		if to == admin.Paused {
+			each((*flow.Acceptor).Listen)
+			each(quietly((*flow.Acceptor).Accept))
+		} else {
+			each((*flow.Acceptor).Suspend)
+		}
 		return *err
 	}
 	a.states[p.Proxy].Store(uint32(to))

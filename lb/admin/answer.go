@@ -2,10 +2,10 @@ package admin
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"time"
 )
 
@@ -53,10 +53,8 @@ func (a *answer) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 && a.err == nil {
 		line := p
-		if i := strings.IndexByte(string(p[:min(len(p), 4096)]), '\n'); i >= 0 {
+		if i := bytes.IndexByte(p, '\n'); i >= 0 {
 			line = p[:i+1]
-		} else {
-			line = p[:min(len(p), 4096)]
 		}
 		p = p[len(line):]
 		if a.atLine && line[0] == '\n' {

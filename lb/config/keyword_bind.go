@@ -67,7 +67,7 @@ func bindKeywords() []Keyword {
 		{Name: "level", Sections: OnStatsSocket, Syntax: "user | operator | admin", Default: "operator", Summary: "What the operator may do.", Example: "level admin",
 			minimum: 1, maximum: 1, behaviour: choice(func(t target) *string { return &t.socket.Level }, "operator", "user", "operator", "admin")},
 		{Name: "expose-fd", Sections: OnStatsSocket, Syntax: "listeners", Default: "off", Summary: "A successor may fetch the listening sockets.", Example: "expose-fd listeners",
-			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseExposeFD, print: printExposeFD}},
+			Effect: Later, reason: "no successor asks for sockets yet", minimum: 1, maximum: 1, behaviour: behaviour{parse: parseExposeFD, print: printExposeFD}},
 		{Name: "severity-output", Sections: OnStatsSocket, Syntax: "none | number | string", Default: "none", Summary: "How answers show their severity.", Example: "severity-output string",
 			minimum: 1, maximum: 1, behaviour: choice(func(t target) *string { return &t.socket.SeverityOutput }, "none", "none", "number", "string")},
 		{Name: "level", Sections: OnBind, Syntax: "user | operator | admin", Summary: "For a stats socket only.", Example: "level admin",

@@ -75,7 +75,10 @@ func New(loops int) *Counters { return &Counters{shards: make([]shard, loops)} }
 func (c *Counters) Add(loop int, id ID, n uint64) { c.shards[loop].values[id].Add(n) }
 
 // Sum is the counter's value over all loops, since Clear.
-func (c *Counters) Sum(id ID) uint64 { return c.total(id) - c.base[id].Load() }
+func (c *Counters) Sum(id ID) uint64 {
+	base := c.base[id].Load() // before the shards, which only grow: never more is taken off than there is
+	return c.total(id) - base
+}
 
 func (c *Counters) total(id ID) uint64 {
 	var sum uint64

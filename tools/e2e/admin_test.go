@@ -163,6 +163,7 @@ func TestDisabledFrontend(t *testing.T) {
 
 // Sessions are listed, and can be ended one by one or by their server.
 func TestSessions(t *testing.T) {
+	harness.SluiceOnly(t, harness.OperatorsListings)
 	t.Parallel()
 	logs, addr := harness.ReceiveUDP(t), harness.Loopback(t)
 	text, socket := withSocket(t, config(logs, "", section("listen front", "bind "+addr, "server a "+harness.Serve(t, harness.Echo).Addr)))
@@ -204,6 +205,7 @@ func TestSessions(t *testing.T) {
 
 // Limits that are changed while flows wait for them.
 func TestChangedLimits(t *testing.T) {
+	harness.SluiceOnly(t, harness.OperatorsListings)
 	t.Parallel()
 	logs, addr := harness.ReceiveUDP(t), harness.Loopback(t)
 	text, socket := withSocket(t, config(logs, "", section("listen front", "bind "+addr, "server a "+harness.Serve(t, harness.Echo).Addr+" maxconn 1")))

@@ -16,6 +16,7 @@ import (
 // Listings of 5,000 servers and of many flows, at once and again and again: no loop is held up by them, and a reader who does
 // not read makes no memory grow.
 func TestHugeListings(t *testing.T) {
+	harness.SluiceOnly(t, harness.OperatorsListings)
 	const servers, flows = 5000, 2000
 	logs, addr := harness.ReceiveUDP(t), harness.Loopback(t)
 	text, socket := withSocket(t, config(logs, "", section("frontend front", "bind "+addr, "maxconn 3000", "default_backend back"),
