@@ -37,7 +37,7 @@ var stageNames = [...]string{
 	header: "header", queued: "queued", connecting: "connecting", pausing: "pausing", handshake: "handshake", forwarding: "forwarding",
 }
 
-// listed is how many flows a loop describes in a turn: about 20 µs of its time, and more with addresses.
+// listed is how many flows a loop describes in a turn: so few that the others do not wait for long.
 const listed = 128
 
 // Listing walks over the flows of one loop for a reader on another goroutine. In between the loop goes on, and does nothing
