@@ -29,6 +29,7 @@ func (s *session) serve() {
 	r := newReader(s.conn)
 	s.answer = newAnswer(patient{s.conn, func() time.Duration { return s.timeout }}, s.output)
 	r.more = func() {
+		s.conn.SetReadDeadline(time.Now().Add(s.timeout))
 		if s.prompt && !r.buffered() {
 			s.raw("+ ")
 		}
