@@ -197,7 +197,15 @@ func (a *administration) SetFrontend(p *admin.Proxy, to admin.FrontendState) err
 		return *err
 	}
 	a.states[p.Proxy].Store(uint32(to))
+	if to == admin.Stopped {
+		go a.sayProxyStopped(p.Proxy) // standard error may be a pipe that nobody reads
+	}
 	return nil
+}
+
+// shutDown tells whether the operator has shut p's frontend down.
+func (a *administration) shutDown(p *config.Proxy) bool {
+	return a != nil && a.states[p] != nil && a.states[p].Load() == uint32(admin.Stopped)
 }
 
 // SetMaxConn changes the limit of the process.

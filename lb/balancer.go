@@ -301,23 +301,27 @@ func (b *Balancer) SoftStop() {
 	})
 }
 
-// sayStopped tells for each proxy that it takes no more connections, with what it had.
+// sayStopped tells for each proxy that it takes no more connections. One that the operator has shut down was told already.
 func (b *Balancer) sayStopped() {
 	for _, p := range b.config.Proxies {
-		if p.Disabled {
-			continue
+		if !p.Disabled && !b.admin.shutDown(p) {
+			b.sayProxyStopped(p)
 		}
-		var fe, be uint64
-		if f := b.frontends[p.Name]; f != nil {
-			fe = f.Stats.Sum(stats.Connections)
-		}
-		if x := b.backends[p.Name]; x != nil {
-			be = x.Stats.Sum(stats.Sessions)
-		}
-		text := fmt.Sprintf("Proxy %s stopped (cumulated conns: FE: %d, BE: %d).", p.Name, fe, be)
-		b.say(config.Warning, text)
-		b.loggers[p.Name].Message(tcplog.Warning, text)
 	}
+}
+
+// sayProxyStopped tells that a proxy takes no more connections, with what it had.
+func (b *Balancer) sayProxyStopped(p *config.Proxy) {
+	var fe, be uint64
+	if f := b.frontends[p.Name]; f != nil {
+		fe = f.Stats.Sum(stats.Connections)
+	}
+	if x := b.backends[p.Name]; x != nil {
+		be = x.Stats.Sum(stats.Sessions)
+	}
+	text := fmt.Sprintf("Proxy %s stopped (cumulated conns: FE: %d, BE: %d).", p.Name, fe, be)
+	b.say(config.Warning, text)
+	b.loggers[p.Name].Message(tcplog.Warning, text)
 }
 
 // flushTime bounds how long the end waits for log lines to leave.

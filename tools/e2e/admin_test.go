@@ -125,7 +125,7 @@ func TestDisabledFrontend(t *testing.T) {
 	t.Parallel()
 	logs, addr := harness.ReceiveUDP(t), harness.Loopback(t)
 	text, socket := withSocket(t, config(logs, "", section("listen front", "bind "+addr, "server a "+harness.Serve(t, harness.Echo).Addr)))
-	harness.Start(t, text)
+	b := harness.Start(t, text)
 	stays := harness.DialTCP(t, addr)
 	harness.Exchange(t, stays, "one")
 	refused := func() {
@@ -156,6 +156,7 @@ func TestDisabledFrontend(t *testing.T) {
 		}
 	}
 	operate(t, "unix", socket, "shutdown frontend front")
+	b.Stderr.WaitText(t, "Proxy front stopped (cumulated conns: FE: 25, BE: 25).")
 	refused()
 	harness.Exchange(t, stays, "and still")
 	stays.Close()
