@@ -70,6 +70,7 @@ func (a *administration) Loops() []admin.Loop {
 		load := l.Load()
 		all[i] = admin.Loop{
 			Flows: a.process.Loops[i].Open(), Turns: load.Turns, Events: load.Events, Busy: load.Busy, Waiting: load.Waiting, LongestGap: load.LongestGap,
+			Gaps: load.Gaps[:],
 		}
 		for _, f := range a.frontends {
 			all[i].Accepted += f.Stats.Of(i, stats.Connections)

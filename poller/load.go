@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"math/bits"
 	"sync/atomic"
 	"time"
 )
@@ -12,12 +13,18 @@ type Load struct {
 	Busy       time.Duration // in handlers
 	Waiting    time.Duration // for events
 	LongestGap time.Duration // the longest that an event may have waited because the loop was busy: between two waits
+	// Gaps counts the turns by the µs between two waits: class n holds times of n bits, the last one all above. Nothing clears it.
+	Gaps [GapClasses]uint64
 }
+
+// GapClasses is the number of classes of Load.Gaps.
+const GapClasses = 24
 
 // load is written by the loop's thread and read by any.
 type load struct {
 	turns, events          atomic.Uint64
 	busy, waiting, longest atomic.Int64
+	gaps                   [GapClasses]atomic.Uint64
 	began                  time.Duration // the loop's own: when the last wait was over; 0: there was none yet
 }
 
@@ -38,6 +45,8 @@ func (l *Loop) measuredWait() int {
 		if gap > m.longest.Load() {
 			m.longest.Store(gap)
 		}
+		class := &m.gaps[min(bits.Len64(uint64(gap)/uint64(time.Microsecond)), GapClasses-1)]
+		class.Store(class.Load() + 1)
 	}
 	after := time.Since(epoch)
 	if l.options.Now == nil {
@@ -53,7 +62,14 @@ func (l *Loop) measuredWait() int {
 // Load tells how busy the loop has been. Any goroutine may call it.
 func (l *Loop) Load() Load {
 	m := &l.load
-	return Load{m.turns.Load(), m.events.Load(), time.Duration(m.busy.Load()), time.Duration(m.waiting.Load()), time.Duration(m.longest.Load())}
+	all := Load{
+		Turns: m.turns.Load(), Events: m.events.Load(), Busy: time.Duration(m.busy.Load()), Waiting: time.Duration(m.waiting.Load()),
+		LongestGap: time.Duration(m.longest.Load()),
+	}
+	for i := range m.gaps {
+		all.Gaps[i] = m.gaps[i].Load()
+	}
+	return all
 }
 
 // ClearLongestGap makes the longest gap begin anew. Any goroutine may call it; a gap of the same moment may be lost.

@@ -27,6 +27,16 @@ func TestLoad(t *testing.T) {
 	if load.LongestGap < 20*time.Millisecond || load.Busy < load.LongestGap || load.Turns < 3 {
 		t.Errorf("%+v", load)
 	}
+	long, all := uint64(0), uint64(0)
+	for i, n := range load.Gaps {
+		all += n
+		if i >= 15 { // 16,384 µs and more
+			long += n
+		}
+	}
+	if long == 0 || all != load.Turns-1 {
+		t.Errorf("%d turns of 20 ms, %d in all: %v", long, all, load.Gaps)
+	}
 	l.ClearLongestGap()
 	if gap := l.Load().LongestGap; gap != 0 {
 		t.Errorf("after clearing: %v", gap)

@@ -133,6 +133,7 @@ type Loop struct {
 	Turns, Events uint64
 	Busy, Waiting time.Duration
 	LongestGap    time.Duration
+	Gaps          []uint64 // turns by the µs between two waits: class n holds times of n bits
 }
 
 // Resolvers is one section's name servers.

@@ -20,6 +20,7 @@ func listings() []*command {
 		{"show pools", "", "what memory is used for", User, (*session).showPools},
 		{"show queue", "[<backend>]", "who waits for a slot, and what the queues have counted", User, (*session).showQueue},
 		{"show resolvers", "[<section>]", "counters of the name servers", User, (*session).showResolvers},
+		{"show sched", "", "how long the loops' turns take", User, (*session).showSched},
 		{"show servers conn", "[<backend>]", "connections to each server", Operator, (*session).showServersConn},
 		{"show servers state", "[<backend>]", "the servers' states, as a state file has them", User, (*session).showServersState},
 		{"show sess", "[<id>|all]", "the open flows: a line each, or everything", Operator, (*session).showSess},
@@ -187,6 +188,16 @@ func (s *session) showLoops([]string) {
 			percent = int64(l.Busy * 100 / all)
 		}
 		s.answer.printf("%d %d %d %d %d %d %d %d %d\n", i+1, l.Flows, l.Accepted, l.Turns, l.Events, l.Busy.Milliseconds(), l.Waiting.Milliseconds(), percent, l.LongestGap.Microseconds())
+	}
+}
+
+// showSched tells of each loop below which time half of its turns stay, and so on: how long an event may have to wait for those
+// before it. The times are rounded up to the next power of two.
+func (s *session) showSched([]string) {
+	s.answer.printf("# loop turns avg_us p50_us p90_us p99_us p999_us max_us\n")
+	for i, l := range s.process.Loops() {
+		s.answer.printf("%d %d %d %d %d %d %d %d\n", i+1, l.Turns, uint64(l.Busy.Microseconds())/max(l.Turns, 1),
+			below(l.Gaps, 500), below(l.Gaps, 900), below(l.Gaps, 990), below(l.Gaps, 999), l.LongestGap.Microseconds())
 	}
 }
 
