@@ -18,13 +18,13 @@ func bindKeywords() []Keyword {
 			minimum: 1, maximum: 1, behaviour: text(func(t target) *string { return &t.bind.Name })},
 		{Name: "id", Sections: onListeners, Syntax: "<number>", Default: "the smallest that is free in the proxy", Summary: "Number of the listener. Only on a line that makes one listener.", Example: "id 3",
 			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseBindID, print: number(func(t target) *int { return &t.bind.ID }, 1, maxID, 0).print}},
-		{Name: "accept-proxy", Sections: onListeners, Default: "off", Summary: "Every connection begins with a PROXY header, version 1 or 2, that says who the client is.", Example: "accept-proxy",
+		{Name: "accept-proxy", Sections: OnBind, Default: "off", Summary: "Every connection begins with a PROXY header, version 1 or 2, that says who the client is.", Example: "accept-proxy",
 			behaviour: toggle(func(t target) *bool { return &t.bind.AcceptProxy }, false)},
-		{Name: "expect-proxy", Sections: onListeners, Syntax: "layer4", Default: "off", Summary: "Like `accept-proxy`.", Example: "expect-proxy layer4",
+		{Name: "expect-proxy", Sections: OnBind, Syntax: "layer4", Default: "off", Summary: "Like `accept-proxy`.", Example: "expect-proxy layer4",
 			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseExpectProxy, print: printExpectProxy}},
 		{Name: "backlog", Sections: onListeners, Syntax: "<number>", Unit: "connections", Default: "the proxy's `backlog`", Summary: "Connections that the kernel holds before they are accepted.", Example: "backlog 1024",
 			minimum: 1, maximum: 1, behaviour: count(func(t target) *int { return &t.bind.Backlog })},
-		{Name: "maxconn", Sections: onListeners, Syntax: "<number>", Unit: "connections", Default: "the proxy's limit", Summary: "Connections that come through this listener at once.", Example: "maxconn 500",
+		{Name: "maxconn", Sections: OnBind, Syntax: "<number>", Unit: "connections", Default: "the proxy's limit", Summary: "Connections that come through this listener at once.", Example: "maxconn 500",
 			minimum: 1, maximum: 1, behaviour: count(func(t target) *int { return &t.bind.MaxConn })},
 		{Name: "defer-accept", Sections: onListeners, Default: "off", Summary: "A connection is accepted once it brings data (TCP_DEFER_ACCEPT).", Example: "defer-accept",
 			behaviour: toggle(func(t target) *bool { return &t.bind.DeferAccept }, false)},
@@ -34,11 +34,11 @@ func bindKeywords() []Keyword {
 			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseMSS, print: number(func(t target) *int { return &t.bind.MSS }, 0, 0, 0).print}},
 		{Name: "nice", Sections: onListeners, Syntax: "<-1024..1024>", Default: "0", Summary: "Priority of the listener's connections. Loops here treat all alike.", Example: "nice 10",
 			Effect: NoEffect, reason: "loops treat all connections alike", minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.bind.Nice }, -1024, 1024, 0)},
-		{Name: "thread", Sections: onListeners, Syntax: "[1/]<thread-set>", Default: "all", Summary: "Loops that accept here: `all`, `odd`, `even`, `n`, `n-m` or `n-`. May be repeated.", Example: "thread 1-2",
+		{Name: "thread", Sections: OnBind, Syntax: "[1/]<thread-set>", Default: "all", Summary: "Loops that accept here: `all`, `odd`, `even`, `n`, `n-m` or `n-`. May be repeated.", Example: "thread 1-2",
 			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseBindThread, print: printBindThread}},
-		{Name: "process", Sections: onListeners, Syntax: "1[/<thread-set>]", Default: "all", Summary: "The old form of `thread`.", Example: "process 1/1-2",
+		{Name: "process", Sections: OnBind, Syntax: "1[/<thread-set>]", Default: "all", Summary: "The old form of `thread`.", Example: "process 1/1-2",
 			minimum: 1, maximum: 1, deprecated: "use 'thread'", behaviour: behaviour{parse: parseBindProcess}},
-		{Name: "shards", Sections: onListeners, Syntax: "<number> | by-thread", Unit: "sockets", Default: "by-thread", Summary: "Listening sockets that the loops share; by default each has its own.", Example: "shards 2",
+		{Name: "shards", Sections: OnBind, Syntax: "<number> | by-thread", Unit: "sockets", Default: "by-thread", Summary: "Listening sockets that the loops share; by default each has its own.", Example: "shards 2",
 			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseShards, print: count(func(t target) *int { return &t.bind.Shards }).print}},
 		{Name: "tcp-ut", Sections: onListeners, Syntax: "<time>", Unit: "ms", Default: "the system's", Summary: "Time for which data may stay unacknowledged by the client (TCP_USER_TIMEOUT).", Example: "tcp-ut 30s",
 			minimum: 1, maximum: 1, behaviour: span(func(t target) *time.Duration { return &t.bind.UserTimeout }, time.Millisecond, 0)},
@@ -70,6 +70,14 @@ func bindKeywords() []Keyword {
 			Effect: Later, reason: "no successor asks for sockets yet", minimum: 1, maximum: 1, behaviour: behaviour{parse: parseExposeFD, print: printExposeFD}},
 		{Name: "severity-output", Sections: OnStatsSocket, Syntax: "none | number | string", Default: "none", Summary: "How answers show their severity.", Example: "severity-output string",
 			minimum: 1, maximum: 1, behaviour: choice(func(t target) *string { return &t.socket.SeverityOutput }, "none", "none", "number", "string")},
+		{Name: "maxconn", Sections: OnStatsSocket, Syntax: "<number>", Unit: "connections", Summary: "For `bind` only.", Example: "maxconn 5",
+			Effect: NoEffect, reason: "'stats maxconn' counts for all sockets", minimum: 1, maximum: 1, behaviour: ignored()},
+		{Name: "thread", Sections: OnStatsSocket, Syntax: "[1/]<thread-set>", Summary: "For `bind` only.", Example: "thread 1",
+			Effect: NoEffect, reason: offLoops, minimum: 1, maximum: 1, behaviour: ignored()},
+		{Name: "process", Sections: OnStatsSocket, Syntax: "1[/<thread-set>]", Summary: "For `bind` only.", Example: "process 1",
+			Effect: NoEffect, reason: offLoops, minimum: 1, maximum: 1, behaviour: ignored()},
+		{Name: "shards", Sections: OnStatsSocket, Syntax: "<number> | by-thread", Summary: "For `bind` only.", Example: "shards 2",
+			Effect: NoEffect, reason: offLoops, minimum: 1, maximum: 1, behaviour: ignored()},
 		{Name: "level", Sections: OnBind, Syntax: "user | operator | admin", Summary: "For a stats socket only.", Example: "level admin",
 			Effect: NoEffect, reason: onlyStats, minimum: 1, maximum: 1, behaviour: ignored()},
 		{Name: "expose-fd", Sections: OnBind, Syntax: "listeners", Summary: "For a stats socket only.", Example: "expose-fd listeners",
@@ -78,6 +86,8 @@ func bindKeywords() []Keyword {
 			Effect: NoEffect, reason: onlyStats, minimum: 1, maximum: 1, behaviour: ignored()},
 	}
 }
+
+const offLoops = "a stats socket is not served by the loops"
 
 const onlyStats = "it is for a stats socket"
 

@@ -36,25 +36,6 @@ func (l *loader) validate() {
 	}
 	l.validateTracks()
 	l.validateSections()
-	l.validateStatsSockets()
-}
-
-// validateStatsSockets complains about options of "bind" that nobody heeds at a stats socket.
-func (l *loader) validateStatsSockets() {
-	for i := range l.config.Global.StatsSockets {
-		s := &l.config.Global.StatsSockets[i]
-		if s.Bind.AcceptProxy || s.Bind.ExpectProxyL4 {
-			l.alertAt(s.Pos, "stats socket %s : a PROXY header is not understood there", s.Bind.Address)
-		}
-		for _, option := range []struct {
-			name  string
-			given bool
-		}{{"maxconn", s.Bind.MaxConn != 0}, {"thread", len(s.Bind.Threads) > 0}, {"shards", s.Bind.Shards != 0}} {
-			if option.given {
-				l.warnAt(s.Pos, "stats socket %s : '%s' has no effect there", s.Bind.Address, option.name)
-			}
-		}
-	}
 }
 
 // resolveLog settles the format, which depends on a global keyword that may stand below.
