@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-lb/sluice/lb/admin"
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/flow"
+	"github.com/sluice-lb/sluice/lb/tcplog"
 	"github.com/sluice-lb/sluice/poller"
 )
 
@@ -197,10 +198,29 @@ func (a *administration) SetFrontend(p *admin.Proxy, to admin.FrontendState) err
 		return *err
 	}
 	a.states[p.Proxy].Store(uint32(to))
-	if to == admin.Stopped {
-		go a.sayProxyStopped(p.Proxy) // standard error may be a pipe that nobody reads
-	}
+	a.sayState(p.Proxy, to)
 	return nil
+}
+
+// sayState tells what became of a frontend, in order with what is said of servers.
+func (a *administration) sayState(p *config.Proxy, to admin.FrontendState) {
+	kind := "frontend"
+	if p.Kind == config.Listen {
+		kind = "proxy"
+	}
+	text := a.stoppedText(p)
+	switch to {
+	case admin.Paused:
+		text = fmt.Sprintf("Paused %s %s.", kind, p.Name)
+	case admin.Open:
+		text = fmt.Sprintf("Resumed %s %s.", kind, p.Name)
+	}
+	a.loggers[p.Name].Message(tcplog.Warning, text)
+	select {
+	case a.news.lines <- saying{config.Warning, text}:
+	default:
+		a.news.lost.Add(1)
+	}
 }
 
 // shutDown tells whether the operator has shut p's frontend down.

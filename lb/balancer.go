@@ -305,13 +305,15 @@ func (b *Balancer) SoftStop() {
 func (b *Balancer) sayStopped() {
 	for _, p := range b.config.Proxies {
 		if !p.Disabled && !b.admin.shutDown(p) {
-			b.sayProxyStopped(p)
+			text := b.stoppedText(p)
+			b.say(config.Warning, text)
+			b.loggers[p.Name].Message(tcplog.Warning, text)
 		}
 	}
 }
 
-// sayProxyStopped tells that a proxy takes no more connections, with what it had.
-func (b *Balancer) sayProxyStopped(p *config.Proxy) {
+// stoppedText is the line of a proxy that takes no more connections, with what it had.
+func (b *Balancer) stoppedText(p *config.Proxy) string {
 	var fe, be uint64
 	if f := b.frontends[p.Name]; f != nil {
 		fe = f.Stats.Sum(stats.Connections)
@@ -319,9 +321,7 @@ func (b *Balancer) sayProxyStopped(p *config.Proxy) {
 	if x := b.backends[p.Name]; x != nil {
 		be = x.Stats.Sum(stats.Sessions)
 	}
-	text := fmt.Sprintf("Proxy %s stopped (cumulated conns: FE: %d, BE: %d).", p.Name, fe, be)
-	b.say(config.Warning, text)
-	b.loggers[p.Name].Message(tcplog.Warning, text)
+	return fmt.Sprintf("Proxy %s stopped (cumulated conns: FE: %d, BE: %d).", p.Name, fe, be)
 }
 
 // flushTime bounds how long the end waits for log lines to leave.

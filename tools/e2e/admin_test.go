@@ -140,6 +140,7 @@ func TestDisabledFrontend(t *testing.T) {
 			t.Fatal(got)
 		}
 		refused()
+		b.Stderr.WaitText(t, "Paused proxy front.")
 		other, err := net.Listen("tcp", addr)
 		if err != nil {
 			t.Fatalf("the port is not free: %v", err)
@@ -156,6 +157,7 @@ func TestDisabledFrontend(t *testing.T) {
 		}
 	}
 	operate(t, "unix", socket, "shutdown frontend front")
+	b.Stderr.WaitText(t, "Resumed proxy front.")
 	b.Stderr.WaitText(t, "Proxy front stopped (cumulated conns: FE: 25, BE: 25).")
 	refused()
 	harness.Exchange(t, stays, "and still")

@@ -76,8 +76,8 @@ func TestHugeListings(t *testing.T) {
 		io.WriteString(conn, "show sess all;show stat;show servers state;show stat json\n")
 		deaf = append(deaf, conn)
 	}
-	time.Sleep(500 * time.Millisecond) // a server that buffers would have it all by then: 50 MB
-	if now := harness.Resident(b.PID); now-before > 16<<20 {
+	time.Sleep(500 * time.Millisecond) // a server that buffers would have it all by then
+	if now := harness.Resident(b.PID); now-before > 32<<20 {
 		t.Errorf("its memory grew from %d to %d KiB while nobody read", before>>10, now>>10)
 	} else {
 		t.Logf("memory: %d KiB, then %d KiB", before>>10, now>>10)
@@ -85,6 +85,7 @@ func TestHugeListings(t *testing.T) {
 	for _, conn := range deaf { // nothing was lost either
 		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 		answer, err := io.ReadAll(conn)
+		t.Logf("%d MB of answer", len(answer)/1_000_000)
 		if err != nil || !strings.HasSuffix(string(answer), "]\n\n") {
 			t.Errorf("%d bytes, %v", len(answer), err)
 		}
