@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-lb/sluice/lb/backend"
@@ -22,6 +23,8 @@ type Options struct {
 	Pipes           int // splice pipes of the process, for which descriptors are planned; 0: no bound
 	// Say is told what the operator should know, besides the logs. Any goroutine may call it; nil: the logs alone.
 	Say func(severity config.Severity, text string)
+	// StartupLogs gives the lines that were said while the process started, for "show startup-logs"; nil: there are none.
+	StartupLogs func() []string
 }
 
 // Balancer is an assembled process: loops, listeners, frontends and backends. Its methods may be called from any goroutine;
@@ -43,7 +46,11 @@ type Balancer struct {
 	saver     *stateSaver  // nil: states are not saved
 	mailers   *emailAlerts
 	names     *names
-	checks    *checks
+	admin     *administration // nil: there is no stats socket
+	stopping  atomic.Bool     // no more connections are taken
+	// startupLogs is Options.StartupLogs.
+	startupLogs func() []string
+	checks      *checks
 	// lastAddress gives what the state file has of a server's address; nil: there is none.
 	lastAddress func(*config.Proxy, *config.Server) (netip.Addr, bool)
 
@@ -62,7 +69,7 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 	}
 	b := &Balancer{
 		say:    o.Say,
-		config: cfg,
+		config: cfg, startupLogs: o.StartupLogs,
 		process: &flow.Process{
 			MaxConn: int64(cfg.Global.MaxConn), MaxAccept: cfg.Global.Tune.MaxAccept, NoSplice: cfg.Global.NoSplice,
 			IdleTimer: cfg.Global.Tune.IdleTimer,
@@ -91,6 +98,9 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 	}))
 	if err == nil {
 		err = errors.Join(b.connectHealth(), b.openNames(), b.openChecks(), b.openMailers(), b.openFrontends(loops))
+	}
+	if err == nil {
+		err = b.openAdmin(o.Pipes)
 	}
 	if err != nil {
 		b.close()
@@ -167,6 +177,7 @@ func (b *Balancer) openLoops(loops, pipes int) error {
 		l, err := poller.NewLoop(poller.Options{
 			CPUs: cpus[i], MaxEvents: tune.MaxPollEvents, BufferSize: tune.BufSize, PipeSize: tune.PipeSize,
 			Sockets: 2 * int(min(b.process.MaxConn, maxReserved)), MaxPipes: (pipes + loops - 1) / loops, BusyPoll: b.config.Global.BusyPolling,
+			Measure: len(b.config.Global.StatsSockets) > 0,
 		})
 		if err != nil {
 			return fmt.Errorf("cannot make loop %d: %w", i+1, err)
@@ -240,6 +251,9 @@ func (b *Balancer) Start() error {
 		return err
 	}
 	b.checks.Start()
+	if b.admin != nil {
+		b.admin.cli.Start()
+	}
 	return nil
 }
 
@@ -267,7 +281,11 @@ func (b *Balancer) everyLoop(do func(i int)) {
 // already holds for us are still served.
 func (b *Balancer) SoftStop() {
 	b.softStop.Do(func() {
+		b.stopping.Store(true)
 		b.saver.last()
+		if b.admin != nil { // what is connected stays so
+			b.admin.cli.StopListening()
+		}
 		go func() {
 			b.everyLoop(func(i int) {
 				for _, a := range b.acceptors[i] {
@@ -283,23 +301,27 @@ func (b *Balancer) SoftStop() {
 	})
 }
 
-// sayStopped tells for each proxy that it takes no more connections, with what it had.
+// sayStopped tells for each proxy that it takes no more connections. One that the operator has shut down was told already.
 func (b *Balancer) sayStopped() {
 	for _, p := range b.config.Proxies {
-		if p.Disabled {
-			continue
+		if !p.Disabled && !b.admin.shutDown(p) {
+			text := b.stoppedText(p)
+			b.say(config.Warning, text)
+			b.loggers[p.Name].Message(tcplog.Warning, text)
 		}
-		var fe, be uint64
-		if f := b.frontends[p.Name]; f != nil {
-			fe = f.Stats.Sum(stats.Connections)
-		}
-		if x := b.backends[p.Name]; x != nil {
-			be = x.Stats.Sum(stats.Sessions)
-		}
-		text := fmt.Sprintf("Proxy %s stopped (cumulated conns: FE: %d, BE: %d).", p.Name, fe, be)
-		b.say(config.Warning, text)
-		b.loggers[p.Name].Message(tcplog.Warning, text)
 	}
+}
+
+// stoppedText is the line of a proxy that takes no more connections, with what it had.
+func (b *Balancer) stoppedText(p *config.Proxy) string {
+	var fe, be uint64
+	if f := b.frontends[p.Name]; f != nil {
+		fe = f.Stats.Sum(stats.Connections)
+	}
+	if x := b.backends[p.Name]; x != nil {
+		be = x.Stats.Sum(stats.Sessions)
+	}
+	return fmt.Sprintf("Proxy %s stopped (cumulated conns: FE: %d, BE: %d).", p.Name, fe, be)
 }
 
 // flushTime bounds how long the end waits for log lines to leave.
@@ -310,6 +332,9 @@ func (b *Balancer) Stop() {
 	b.stop.Do(func() {
 		b.softStop.Do(func() {}) // no soft stop may begin any more
 		b.saver.last()
+		if b.admin != nil {
+			b.admin.cli.Close()
+		}
 		b.names.set.Stop()
 		b.checks.Stop()
 		for _, l := range b.process.Loops {
@@ -331,6 +356,9 @@ func (b *Balancer) Done() <-chan struct{} { return b.done }
 func (b *Balancer) close() {
 	for _, ln := range b.listeners {
 		ln.Close()
+	}
+	if b.admin != nil {
+		b.admin.cli.Close()
 	}
 	b.mailers.stop()
 	b.saver.close()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/sluice-lb/sluice/lb/backend"
@@ -22,6 +23,74 @@ var errUnresolved = errors.New("the server's name has no address")
 type checks struct {
 	*check.Checker
 	servers map[*config.Proxy][]*check.Server // by the server's index; nil: it has no checks
+
+	mu  sync.Mutex                         // orders changes of targets
+	own map[*check.Server]*ownedByOperator // guarded by mu
+}
+
+// ownedByOperator is what was set at run time, and stays when the server moves: invalid and 0 were not.
+type ownedByOperator struct {
+	addr, agentAddr netip.Addr
+	port, agentPort uint16
+}
+
+// hold puts what the operator has set into an address.
+func hold(to *poller.Addr, addr netip.Addr, port uint16) bool {
+	if !addr.IsValid() && port == 0 || to.IsUnix() {
+		return false
+	}
+	if !addr.IsValid() {
+		addr = to.Addr()
+	}
+	if port == 0 {
+		port = to.Port()
+	}
+	*to = poller.IP(netip.AddrPortFrom(addr, port))
+	return addr.IsValid()
+}
+
+// redirect sends a server's health checks, or its agent, to another address or port; what is invalid or 0 stays as it is.
+func (c *checks) redirect(p *config.Proxy, index int, agent bool, addr netip.Addr, port uint16) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.servers[p][index]
+	if s == nil {
+		return errors.New("there are no checks")
+	}
+	own := c.own[s]
+	if own == nil {
+		own = &ownedByOperator{}
+		c.own[s] = own
+	}
+	setAddr, setPort, target, set := &own.addr, &own.port, s.Target(), s.SetTarget
+	if agent {
+		setAddr, setPort, target, set = &own.agentAddr, &own.agentPort, s.AgentTarget(), s.SetAgentTarget
+	}
+	if addr.IsValid() {
+		*setAddr = addr
+	}
+	if port != 0 {
+		*setPort = port
+	}
+	next := *target
+	if hold(&next.Addr, addr, port) && addr.IsValid() {
+		next.Err = nil
+	}
+	set(&next)
+	return nil
+}
+
+// owned gives what the operator has set for a server.
+func (c *checks) owned(p *config.Proxy, index int) ownedByOperator {
+	if c == nil || index >= len(c.servers[p]) {
+		return ownedByOperator{}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if own := c.own[c.servers[p][index]]; own != nil {
+		return *own
+	}
+	return ownedByOperator{}
 }
 
 // openChecks prepares the checks of every server that has some. Nothing runs until Start. It follows
@@ -38,7 +107,7 @@ func (b *Balancer) openChecks() error {
 			Seed: uint64(time.Now().UnixNano()), External: g.ExternalCheck, InsecureForkWanted: g.InsecureForkWanted,
 			PreserveEnvironment: g.PreserveEnvironment,
 		}),
-		servers: make(map[*config.Proxy][]*check.Server),
+		servers: make(map[*config.Proxy][]*check.Server), own: make(map[*check.Server]*ownedByOperator),
 	}
 	var errs []error
 	for _, p := range b.config.Proxies {
@@ -201,6 +270,12 @@ func (c *checks) moved(p *config.Proxy, index int, to netip.AddrPort) {
 		return
 	}
 	s, cfg := servers[index], p.Servers[index]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var own ownedByOperator
+	if set := c.own[s]; set != nil {
+		own = *set
+	}
 	if t := s.Target(); t != nil {
 		next := *t
 		next.Traffic = poller.IP(to)
@@ -211,6 +286,9 @@ func (c *checks) moved(p *config.Proxy, index int, to netip.AddrPort) {
 			}
 			next.Err = follow(&next.Addr, to.Addr(), port)
 		}
+		if hold(&next.Addr, own.addr, own.port) && own.addr.IsValid() {
+			next.Err = nil
+		}
 		s.SetTarget(&next)
 	}
 	if t := s.AgentTarget(); t != nil {
@@ -218,6 +296,9 @@ func (c *checks) moved(p *config.Proxy, index int, to netip.AddrPort) {
 		next.Traffic = poller.IP(to)
 		if cfg.Check.AgentAddr == nil {
 			next.Err = follow(&next.Addr, to.Addr(), uint16(cfg.Check.AgentPort))
+		}
+		if hold(&next.Addr, own.agentAddr, own.agentPort) && own.agentAddr.IsValid() {
+			next.Err = nil
 		}
 		s.SetAgentTarget(&next)
 	}

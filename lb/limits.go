@@ -93,7 +93,10 @@ func newDemand(cfg *config.Config, override, loops int) demand {
 	if override > 0 {
 		d.maxConn = override
 	}
-	d.fixed = spareDescriptors + len(cfg.Global.StatsSockets) + 2*loops // a loop has its epoll and its eventfd
+	d.fixed = spareDescriptors + 2*loops // a loop has its epoll and its eventfd
+	if n := len(cfg.Global.StatsSockets); n > 0 {
+		d.fixed += 2*n + cfg.Global.StatsMaxConn // one waits at each socket for a place
+	}
 	d.fixed += logDescriptors(cfg)
 	for _, section := range cfg.Resolvers {
 		d.fixed += resolver.Descriptors(section)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/sluice-lb/sluice/lb/config"
@@ -23,7 +24,12 @@ type messages struct {
 	diag       bool // show diagnostic messages
 	introduced bool
 	warnings   int // all that were reported, shown or not
+	running    bool
+	early      []string // what was said before the process ran, shown or not
 }
+
+// mostEarly bounds early.
+const mostEarly = 1000
 
 func newMessages(out io.Writer) *messages {
 	return &messages{out: out, pid: os.Getpid()}
@@ -48,6 +54,9 @@ func (m *messages) write(severity config.Severity, line string) {
 	if severity == config.Warning {
 		m.warnings++
 	}
+	if !m.running && len(m.early) < mostEarly {
+		m.early = append(m.early, line)
+	}
 	if m.quiet {
 		return
 	}
@@ -67,6 +76,14 @@ func (m *messages) started() {
 	defer m.mu.Unlock()
 	m.quiet = false
 	m.introduced = true
+	m.running = true
+}
+
+// startup gives what was said before started.
+func (m *messages) startup() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.early)
 }
 
 // setQuiet starts or ends the silence of the quiet mode.

@@ -208,7 +208,8 @@ func (p *process) prepare(cfg *config.Config) (o opened, err error) {
 	}
 	if o.balancer, err = Open(cfg, Options{
 		MaxConnOverride: planned.MaxConn, Pipes: planned.Pipes,
-		Say: func(severity config.Severity, text string) { p.messages.say(severity, "%s", text) },
+		Say:         func(severity config.Severity, text string) { p.messages.say(severity, "%s", text) },
+		StartupLogs: p.messages.startup,
 	}); err != nil {
 		return o, err
 	}

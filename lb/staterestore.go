@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -102,26 +103,41 @@ func (b *Balancer) WriteServerState(w io.Writer, only string) error {
 	for _, name := range b.Names() {
 		targets[[2]string{name.Backend, name.Server}] = name.Target
 	}
-	var entries []statefile.Entry
-	found := only == ""
+	var wanted []*config.Proxy
 	for _, p := range b.config.Proxies {
-		fb := b.backends[p.Name]
-		if fb == nil || only != "" && only != p.Name && only != strconv.Itoa(p.ID) {
-			continue
-		}
-		found = true
-		for i, s := range p.Servers {
-			e := stateOf(p, s, fb.Servers[i].Status(), fb.Targets[i].Load())
-			if s.SRV() {
-				e.Name, e.SRVRecord = targets[[2]string{p.Name, s.Name}], s.Address.Host
-			}
-			entries = append(entries, e)
+		if b.backends[p.Name] != nil && (only == "" || only == p.Name || only == strconv.Itoa(p.ID)) {
+			wanted = append(wanted, p)
 		}
 	}
-	if !found {
+	if only != "" && len(wanted) == 0 {
 		return fmt.Errorf("there is no backend '%s'", only)
 	}
-	return statefile.Write(w, entries)
+	return statefile.WriteEach(w, func(yield func(statefile.Entry) bool) {
+		for _, p := range wanted {
+			fb := b.backends[p.Name]
+			for i, s := range p.Servers {
+				e := stateOf(p, s, fb.Servers[i].Status(), fb.Targets[i].Load())
+				b.checks.owned(p, i).show(&e)
+				if s.SRV() {
+					e.Name, e.SRVRecord = targets[[2]string{p.Name, s.Name}], s.Address.Host
+				}
+				if !yield(e) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// show puts what the operator has set into a server's entry.
+func (own ownedByOperator) show(e *statefile.Entry) {
+	if own.addr.IsValid() {
+		e.CheckAddress = own.addr
+	}
+	if own.agentAddr.IsValid() {
+		e.AgentAddress = own.agentAddr
+	}
+	e.CheckPort, e.AgentPort = cmp.Or(int(own.port), e.CheckPort), cmp.Or(int(own.agentPort), e.AgentPort)
 }
 
 // stateOf gathers one server's entry.

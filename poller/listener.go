@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -24,10 +25,13 @@ type ListenOptions struct {
 
 // Listener is a listening socket. Each loop that accepts from it watches it on its own.
 type Listener struct {
-	fd     int32
-	addr   Addr
-	shared bool // several loops may watch it: the kernel wakes only one (EPOLLEXCLUSIVE)
-	users  atomic.Int32
+	fd        int32
+	addr      Addr
+	backlog   int
+	suspended bool // see Suspend; guarded by mu
+	mu        sync.Mutex
+	shared    bool // several loops may watch it: the kernel wakes only one (EPOLLEXCLUSIVE)
+	users     atomic.Int32
 }
 
 // Listen makes a listening socket on addr. A unix socket replaces an old socket of its name only when it is ready, so that
@@ -38,7 +42,7 @@ func Listen(addr Addr, o ListenOptions) (*Listener, error) {
 	if e != 0 {
 		return nil, callError("socket", e)
 	}
-	ln := &Listener{fd: int32(fd), addr: addr, shared: family == unix.AF_UNIX || !o.ReusePort}
+	ln := &Listener{fd: int32(fd), addr: addr, backlog: o.backlog(), shared: family == unix.AF_UNIX || !o.ReusePort}
 	if err := ln.prepare(addr, family, &o); err != nil {
 		closeFD(ln.fd)
 		return nil, err
@@ -161,7 +165,7 @@ func Adopt(fd int) (*Listener, error) {
 		return nil, os.NewSyscallError("fcntl O_NONBLOCK", err)
 	}
 	var raw sockaddr
-	ln := &Listener{fd: int32(copied), shared: true}
+	ln := &Listener{fd: int32(copied), shared: true, backlog: (&ListenOptions{}).backlog()}
 	if length, e := name(unix.SYS_GETSOCKNAME, ln.fd, &raw); e == 0 {
 		ln.addr = decode(&raw, length)
 	}
@@ -181,6 +185,37 @@ func (ln *Listener) Close() {
 		closeFD(ln.fd)
 		ln.fd = -1
 	}
+}
+
+// Suspend makes the kernel refuse connections, and free the port for another process, until Listen: shutdown(2) takes a TCP
+// socket out of the state LISTEN, and what waits in its backlog is reset. A unix socket stays as it is: clients wait in its
+// backlog. Doing it again does nothing. A port that the kernel chose may be another
+// one afterwards. No loop may watch the listener then, and no one may close it meanwhile.
+func (ln *Listener) Suspend() error {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if ln.suspended || ln.addr.IsUnix() {
+		return nil
+	}
+	if err := unix.Shutdown(int(ln.fd), unix.SHUT_RDWR); err != nil && err != unix.ENOTCONN {
+		return os.NewSyscallError("shutdown", err)
+	}
+	ln.suspended = true
+	return nil
+}
+
+// Listen ends a suspension. It fails if another process has taken the port without leave to share it.
+func (ln *Listener) Listen() error {
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	if !ln.suspended {
+		return nil
+	}
+	if err := unix.Listen(int(ln.fd), ln.backlog); err != nil {
+		return os.NewSyscallError("listen", err)
+	}
+	ln.suspended = false
+	return nil
 }
 
 // Join counts one who will use the listener, before the loops run.

@@ -35,6 +35,7 @@ type Options struct {
 	Sockets    int   // that are expected at most: room for them is reserved, and takes memory only once it is used
 	MaxPipes   int   // splice pipes open at once; 0: no bound but the descriptors
 	BusyPoll   bool  // never sleep
+	Measure    bool  // Load is kept, which costs a look at the clock in each turn
 	// Now replaces the clock, for tests; it must not go back. With BusyPoll no turn then waits for it. nil: monotonic time.
 	Now func() time.Duration
 }
@@ -65,6 +66,7 @@ type Loop struct {
 	rawSize   uint32
 
 	// Shared.
+	load    load
 	mail    mailbox
 	waiting atomic.Bool // in, or about to enter, a wait that mail must end
 	stopped atomic.Bool
@@ -156,8 +158,7 @@ func (l *Loop) Run(start func()) error {
 // Turn waits for something to happen and deals with it: one turn of the loop. Run does nothing else; a test may turn a
 // loop that does not run on its own goroutine.
 func (l *Loop) Turn() {
-	n := l.wait()
-	l.tick()
+	n := l.measuredWait()
 	if n > 0 {
 		l.busy = l.now
 	}
@@ -234,6 +235,23 @@ func (l *Loop) release(index int32) {
 	l.slots[index].handler = nil
 	l.slots[index].generation++
 	l.free = append(l.free, index)
+}
+
+// keyBits is how many bits of a key are the place in the table; above are 28 bits of its generation.
+const keyBits = 28
+
+// Key tells the open, watched socket s from all others of the loop that are open: for listings. It has 56 bits.
+func (l *Loop) Key(s *Socket) uint64 {
+	return uint64(l.slots[s.slot].generation&(1<<keyBits-1))<<keyBits | uint64(s.slot)
+}
+
+// Find gives the handler of the socket that has the key; nil: it is not open any more.
+func (l *Loop) Find(key uint64) Handler {
+	slot := key & (1<<keyBits - 1)
+	if slot == 0 || slot >= uint64(len(l.slots)) || uint64(l.slots[slot].generation&(1<<keyBits-1)) != key>>keyBits {
+		return nil
+	}
+	return l.slots[slot].handler
 }
 
 // Close closes s, which takes it out of epoll too. Closing a closed socket does nothing.

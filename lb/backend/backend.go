@@ -171,6 +171,31 @@ func (b *Backend) HighestQueue() int { return b.pool.Highest() }
 // QueueCounts is what the queue for any server has counted.
 func (b *Backend) QueueCounts() queue.Counts { return b.pool.Counts() }
 
+// ClearHighest makes the highest numbers of flows and waiters begin anew, of the backend and of its servers.
+func (b *Backend) ClearHighest() {
+	b.Flows.ClearHighest()
+	b.pool.ClearHighest()
+	b.Stats.ClearLongest()
+	for _, s := range b.Servers {
+		s.Flows.ClearHighest()
+		s.slots.ClearHighest()
+		s.Stats.ClearLongest()
+	}
+}
+
+// Clear makes all that is counted begin anew, checks and changes of state included; not the times that they took.
+func (b *Backend) Clear() {
+	b.ClearHighest()
+	b.Stats.Clear()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.downs = 0
+	for _, s := range b.Servers {
+		s.Stats.Clear()
+		s.check.failed, s.downs, s.observed = 0, 0, 0
+	}
+}
+
 // WithoutRecheck leaves out the look after queueing. For experiments only: waiters are then stranded. Call it before the
 // backend is used.
 func (b *Backend) WithoutRecheck() { b.pool.NoRecheck = true }

@@ -5,8 +5,6 @@ import (
 	"time"
 )
 
-const noStats = "the stats socket is not opened yet"
-
 // globalKeywords are those of the global section, but for the tune family and logs.
 func globalKeywords() []Keyword {
 	return []Keyword{
@@ -73,11 +71,11 @@ func globalKeywords() []Keyword {
 		{Name: "default-path", Sections: InGlobal, Syntax: "current | config | parent | origin <directory>", Default: "current", Summary: "What relative paths in the configuration start from. No keyword reads a file yet.",
 			Example: "default-path config", Effect: Later, reason: "no keyword reads a file yet", minimum: 1, maximum: 2, behaviour: behaviour{parse: parseDefaultPath, print: printDefaultPath}},
 		{Name: "stats socket", Sections: InGlobal, Syntax: "<address> [<option>...]", Summary: "Socket of the operator's command line. Takes the options of `bind`, and those listed under [stats socket](#stats-socket-options).",
-			Example: "stats socket /run/sluice.sock mode 660 level admin", Effect: Later, reason: noStats, minimum: 1, maximum: -1, behaviour: behaviour{parse: parseStatsSocket, print: printStatsSockets}},
+			Example: "stats socket /run/sluice.sock mode 660 level admin", minimum: 1, maximum: -1, behaviour: behaviour{parse: parseStatsSocket, print: printStatsSockets}},
 		{Name: "stats timeout", Sections: InGlobal, Syntax: "<time>", Unit: "ms", Default: "10s", Summary: "Idle time after which a connection to the stats socket is closed.", Example: "stats timeout 30s",
-			Effect: Later, reason: noStats, minimum: 1, maximum: 1, behaviour: span(func(t target) *time.Duration { return &t.global.StatsTimeout }, time.Millisecond, 10*time.Second)},
+			minimum: 1, maximum: 1, behaviour: span(func(t target) *time.Duration { return &t.global.StatsTimeout }, time.Millisecond, 10*time.Second)},
 		{Name: "stats maxconn", Sections: InGlobal, Syntax: "<number>", Unit: "connections", Default: "10", Summary: "Connections to the stats socket at once.", Example: "stats maxconn 20",
-			Effect: Later, reason: noStats, minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.global.StatsMaxConn }, 1, math.MaxInt32, 10)},
+			minimum: 1, maximum: 1, behaviour: number(func(t target) *int { return &t.global.StatsMaxConn }, 1, math.MaxInt32, 10)},
 		{Name: "setenv", Sections: InGlobal, Syntax: "<name> <value>", Summary: "Sets a variable for the lines below.", Example: "setenv ORIGIN 10.0.0.7",
 			minimum: 2, maximum: 2, behaviour: behaviour{parse: func(s *statement) { s.check(s.env.Set(s.text(0), s.text(1))) }}},
 		{Name: "presetenv", Sections: InGlobal, Syntax: "<name> <value>", Summary: "Sets a variable that is not set yet.", Example: "presetenv ORIGIN 10.0.0.7",

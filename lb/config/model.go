@@ -100,7 +100,7 @@ type Tune struct {
 	QueueYield     int  // one in so many of the queue's atomic steps is held up; 0: none
 }
 
-// StatsSocket is a "stats socket" line: kept in the model, opened by a later room.
+// StatsSocket is a "stats socket" line: where the operator's command line listens.
 type StatsSocket struct {
 	Pos             Pos
 	Bind            Bind

@@ -24,6 +24,7 @@ type Acceptor struct {
 	// paused; one of the two sees the other.
 	paused  atomic.Bool
 	stopped bool
+	held    bool // by the operator: see Hold
 }
 
 // NewAcceptor makes loop l accept for b from ln. Call it before the loops run; the watch begins with Start.
@@ -44,16 +45,25 @@ func (a *Acceptor) Start() error {
 }
 
 // Stop ends accepting for good. What the kernel has already accepted for us is taken first, as far as the limits allow:
-// closing the listener would reset it. The last acceptor of a listener closes it. Call it on the loop's thread, once.
+// closing the listener would reset it. The last acceptor of a listener closes it. Call it on the loop's thread; again, it does
+// nothing.
 func (a *Acceptor) Stop() {
-	for a.watch != nil && !a.paused.Load() && !a.timer.Armed() && a.acceptOne() {
+	if a.stopped {
+		return
 	}
+	a.drain()
 	a.stopped = true
 	a.loop.Disarm(&a.timer)
 	if a.watch != nil {
 		a.loop.Pause(a.watch)
 	}
 	a.listener.Leave()
+}
+
+// drain takes what the kernel has accepted.
+func (a *Acceptor) drain() {
+	for a.watch != nil && !a.held && !a.paused.Load() && !a.timer.Armed() && a.acceptOne() {
+	}
 }
 
 // defaultMaxAccept is the number of connections taken from one listener in a turn where tune.maxaccept says nothing: a
@@ -93,7 +103,7 @@ func (a *Acceptor) acceptOne() bool {
 		a.loop.Resume(a.watch)
 		return true
 	}
-	if f.Rate != nil && !f.Rate.Allow(a.loop.Now()) {
+	if !a.allow() {
 		b.release()
 		f.Stats.Add(a.loop.ID, stats.RateReached, 1)
 		a.pauseFor(100 * time.Millisecond)
@@ -103,9 +113,7 @@ func (a *Acceptor) acceptOne() bool {
 	peer, errno := a.loop.Accept(a.watch, &socket)
 	if errno != 0 {
 		a.bind.release()
-		if f.Rate != nil {
-			f.Rate.Return()
-		}
+		a.disallow()
 		a.acceptFailed(errno)
 		return errno == poller.ECONNABORTED
 	}
@@ -113,6 +121,36 @@ func (a *Acceptor) acceptOne() bool {
 	b.Stats.Add(a.loop.ID, stats.Connections, 1)
 	a.loop.begin(b, socket, peer)
 	return true
+}
+
+// allow counts one connection within all rates; false: one of them is reached, and nothing is counted.
+func (a *Acceptor) allow() bool {
+	p, own := a.loop.process, a.bind.Frontend.Rate
+	for i, r := range [...]*Rate{own, &p.ConnectionRate, &p.SessionRate} {
+		if r == nil || i > 0 && r.Limit() == 0 || r.Allow(a.loop.Now()) {
+			continue
+		}
+		if i > 0 && own != nil {
+			own.Return()
+		}
+		if i > 1 && p.ConnectionRate.Limit() != 0 {
+			p.ConnectionRate.Return()
+		}
+		return false
+	}
+	return true
+}
+
+// disallow takes back what allow has counted, for a connection that was not there.
+func (a *Acceptor) disallow() {
+	if r := a.bind.Frontend.Rate; r != nil {
+		r.Return()
+	}
+	for _, r := range [...]*Rate{&a.loop.process.ConnectionRate, &a.loop.process.SessionRate} {
+		if r.Limit() != 0 {
+			r.Return()
+		}
+	}
 }
 
 // claim takes a place within the bind's, the frontend's and the process's limit, in this order. A place that is given back
@@ -124,8 +162,8 @@ func (a *Acceptor) claim() bool {
 	} else if !b.Flows.AddBelow(b.MaxConn) {
 		return false
 	}
-	if f.Flows.AddBelow(f.MaxConn) {
-		if p.Flows.AddBelow(p.MaxConn) {
+	if f.Flows.AddBelow(f.limit()) {
+		if p.Flows.AddBelow(p.limit()) {
 			return true
 		}
 		f.Flows.Add(-1)
@@ -137,13 +175,13 @@ func (a *Acceptor) claim() bool {
 
 func (a *Acceptor) room() bool {
 	p, f, b := a.loop.process, a.bind.Frontend, a.bind
-	return p.Flows.Value() < p.MaxConn && f.Flows.Value() < f.MaxConn && (b.MaxConn == 0 || b.Flows.Value() < b.MaxConn)
+	return p.Flows.Value() < p.limit() && f.Flows.Value() < f.limit() && (b.MaxConn == 0 || b.Flows.Value() < b.MaxConn)
 }
 
 // release gives a flow's places back and wakes the acceptors that waited for one.
 func (b *Bind) release() {
 	f, p := b.Frontend, b.Frontend.Process
-	wasFull := p.Flows.Value() >= p.MaxConn
+	wasFull := p.Flows.Value() >= p.limit()
 	b.Flows.Add(-1)
 	f.Flows.Add(-1)
 	p.Flows.Add(-1)
@@ -209,7 +247,7 @@ const exhaustedQuiet = 10 * time.Second
 func (p *Process) exhausted(f *Frontend, errno poller.Errno, now time.Duration) {
 	last := p.lastExhausted.Swap(int64(now) + 1)
 	if p.Alert != nil && (last == 0 || now-time.Duration(last) > exhaustedQuiet) {
-		p.Alert(fmt.Sprintf("Proxy %s: accepting pauses: %v (%d flows, maxconn %d).", f.Name, errno, p.Flows.Value(), p.MaxConn))
+		p.Alert(fmt.Sprintf("Proxy %s: accepting pauses: %v (%d flows, maxconn %d).", f.Name, errno, p.Flows.Value(), p.limit()))
 	}
 }
 
@@ -230,7 +268,7 @@ func (a *Acceptor) Deliver(*poller.Mail) {
 }
 
 func (a *Acceptor) resumeWatch() {
-	if a.stopped {
+	if a.stopped || a.held {
 		return
 	}
 	if errno := a.loop.Resume(a.watch); errno != 0 {

@@ -26,6 +26,7 @@ func (f *Flow) end(cause, at byte) {
 	if granted { // another loop may be writing the request still: Deliver will recycle the flow
 		f.stage = orphaned
 	}
+	f.countTimes()
 	f.closeServer()
 	// HAProxy's counts in the log line leave out the server's slot and the backend's place, which are free by then.
 	if !granted {
@@ -131,6 +132,24 @@ func (f *Flow) countBytes() {
 		if s != nil {
 			s.Add(f.loop.ID, stats.BytesIn, in)
 			s.Add(f.loop.ID, stats.BytesOut, out)
+		}
+	}
+}
+
+// countTimes notes how long a flow that reached its server took.
+func (f *Flow) countTimes() {
+	if f.connected == 0 {
+		return
+	}
+	sets := [...]*stats.Counters{f.backend.Stats, nil}
+	if f.lastServer != nil {
+		sets[1] = f.lastServer.Stats
+	}
+	for _, s := range sets {
+		if s != nil {
+			s.AddTime(f.loop.ID, stats.QueueTime, f.queueEnd-f.headerEnd)
+			s.AddTime(f.loop.ID, stats.ConnectTime, f.connected-f.queueEnd)
+			s.AddTime(f.loop.ID, stats.TotalTime, f.loop.Now()-f.start)
 		}
 	}
 }

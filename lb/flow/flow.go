@@ -2,6 +2,7 @@ package flow
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-lb/sluice/lb/backend"
@@ -21,12 +22,14 @@ type Loop struct {
 	requests *request      // recycled, too
 	flows    *Flow         // the open ones, a doubly linked list
 	count    int           // of open flows
+	open     atomic.Int64  // the same, for others to read
 	closed   poller.Addr   // of the server connection that end closed last, for its log line; zero unless a format wants it
 	record   tcplog.Record // scratch for log lines
 	header   [768]byte     // scratch for what goes before the payload
 	stop     poller.Mail
-	shutter  shutter // of servers that went down
-	waiters  int     // flows that wait for a slot
+	shutter  shutter    // of servers that went down
+	listings []*Listing // those that have a place among the flows
+	waiters  int        // flows that wait for a slot
 
 	turn        uint64 // the turn that smallReads is of
 	smallReads  int    // events of this turn, so far, that brought few bytes
@@ -185,6 +188,7 @@ func (l *Loop) take() *Flow {
 	}
 	l.flows = f
 	l.count++
+	l.open.Store(int64(l.count))
 	return f
 }
 
@@ -192,6 +196,11 @@ func (l *Loop) take() *Flow {
 func (l *Loop) put(f *Flow) {
 	if l.shutter.at == f {
 		l.shutter.at = f.next
+	}
+	for _, x := range l.listings {
+		if x.at == f {
+			x.at = f.next
+		}
 	}
 	if f.prev != nil {
 		f.prev.next = f.next
@@ -202,6 +211,7 @@ func (l *Loop) put(f *Flow) {
 		f.next.prev = f.prev
 	}
 	l.count--
+	l.open.Store(int64(l.count))
 	f.putRequest()
 	*f = Flow{next: l.free}
 	l.free = f
@@ -257,6 +267,7 @@ func (f *Flow) clientWhileWaiting(ev poller.Events) {
 		return
 	}
 	f.frontend.Stats.Add(f.loop.ID, stats.ClientAborts, 1)
+	f.countConnect(stats.ClientAborts)
 	f.end('C', f.stageLetter())
 }
 
@@ -279,6 +290,9 @@ func (f *Flow) stageLetter() byte {
 	}
 	return 'D'
 }
+
+// Open is the number of open flows. Any goroutine may call it.
+func (l *Loop) Open() int { return int(l.open.Load()) }
 
 // Cut cuts all flows of the loop. Any goroutine may call it, once.
 func (l *Loop) Cut() { l.Post(&l.stop) }

@@ -294,11 +294,11 @@ func (f *Flow) aborted(s *side) {
 	if s.isServer {
 		f.ended = termination{'S', 'D'}
 		f.frontend.Stats.Add(f.loop.ID, stats.ServerAborts, 1)
-		f.countServer(stats.ServerAborts)
+		f.countConnect(stats.ServerAborts)
 	} else {
 		f.ended = termination{'C', 'D'}
 		f.frontend.Stats.Add(f.loop.ID, stats.ClientAborts, 1)
-		f.countServer(stats.ClientAborts)
+		f.countConnect(stats.ClientAborts)
 	}
 }
 

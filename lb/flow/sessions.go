@@ -35,8 +35,8 @@ type shutter struct {
 // takes some 50 µs. Tests lower them.
 var perTurn, endsPerTurn = 2048, 32
 
-// ShutServer ends the established flows of s, soon, on their loops. why is the first letter of their termination state, 'D' or
-// 'U'. Flows that are still connecting go on as "retries" and "option redispatch" say. Any goroutine may call it; it does not
+// ShutServer ends the established flows of s, soon, on their loops. why is the first letter of their termination state, 'D',
+// 'U', or 'K' when the operator asks for it. Flows that are still connecting go on as "retries" and "option redispatch" say. Any goroutine may call it; it does not
 // block.
 func (p *Process) ShutServer(s *backend.Server, why byte) {
 	for _, l := range p.Loops {
@@ -74,8 +74,11 @@ func (h *shutter) Deliver(*poller.Mail) {
 		h.at = f.next
 		if why := h.walking[f.slot]; why != 0 && f.stage == forwarding {
 			id := stats.ServerDown
-			if why == 'U' {
+			switch why {
+			case 'U':
 				id = stats.BackupLeft
+			case 'K':
+				id = stats.Killed
 			}
 			f.frontend.Stats.Add(h.loop.ID, id, 1)
 			f.countServer(id)

@@ -12,7 +12,7 @@ import (
 
 // Process is what all frontends and loops share.
 type Process struct {
-	MaxConn   int64 // flows per process; always set
+	MaxConn   int64 // flows per process; always set. Once the loops run, only SetMaxConn changes it
 	Flows     stats.Gauge
 	MaxAccept int // connections taken from one listener in a row; 0: 64
 	Counter   atomic.Uint32
@@ -21,6 +21,9 @@ type Process struct {
 	// IdleTimer is how long a direction may carry nothing until it counts as idle, and begins again with copying; 0: its
 	// pauses do not matter.
 	IdleTimer time.Duration
+
+	// ConnectionRate and SessionRate bound all frontends together. They have no limit until SetPerSecond gives them one.
+	ConnectionRate, SessionRate Rate
 
 	frontends     []*Frontend
 	lastExhausted atomic.Int64 // when descriptors or memory last ran out, on the loops' clock
@@ -40,7 +43,7 @@ type Frontend struct {
 	Name    string
 	Process *Process
 	Backend *Backend // where its flows go; nil: nowhere, they are closed
-	MaxConn int64
+	MaxConn int64    // once the loops run, only SetMaxConn changes it
 	Stats   *stats.Counters
 	Flows   stats.Gauge
 	Rate    *Rate // of sessions; nil: no limit
@@ -133,7 +136,7 @@ const (
 
 // Rate bounds an event's frequency over the last second: the current second's count and a share of the one before it.
 type Rate struct {
-	PerSecond uint32
+	PerSecond uint32 // once the loops run, only SetPerSecond changes it
 	// word packs the second (upper 32 bits) and its count; before is the count of the second before.
 	word   atomic.Uint64
 	before atomic.Uint32
@@ -157,7 +160,7 @@ func (r *Rate) Allow(now time.Duration) bool {
 		}
 		elapsed := uint64(now % time.Second)
 		share := uint64(r.before.Load()) * (uint64(time.Second) - elapsed) / uint64(time.Second)
-		if uint64(count)+share >= uint64(r.PerSecond) {
+		if uint64(count)+share >= uint64(r.Limit()) {
 			return false
 		}
 		if r.word.CompareAndSwap(w, w+1) {
@@ -165,6 +168,12 @@ func (r *Rate) Allow(now time.Duration) bool {
 		}
 	}
 }
+
+// SetPerSecond changes the bound, from the next event on. Any goroutine may call it.
+func (r *Rate) SetPerSecond(n uint32) { atomic.StoreUint32(&r.PerSecond, n) }
+
+// Limit is the bound. Any goroutine may call it.
+func (r *Rate) Limit() uint32 { return atomic.LoadUint32(&r.PerSecond) }
 
 // Return takes one event back that was allowed and did not happen.
 func (r *Rate) Return() {

@@ -122,6 +122,9 @@ func (l *level) Waiting() int { return int(l.waiting.Load()) }
 // Highest is the highest number of waiters that this level had at once.
 func (l *level) Highest() int { return int(l.highest.Load()) }
 
+// ClearHighest makes the highest number begin anew, with the present one.
+func (l *level) ClearHighest() { l.highest.Store(int64(l.Waiting())) }
+
 func (l *level) enter() {
 	step(Store, &l.waiting)
 	n := l.waiting.Add(1)

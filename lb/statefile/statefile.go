@@ -15,7 +15,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -181,7 +183,11 @@ func Parse(r io.Reader) ([]Entry, []Problem, error) {
 }
 
 // Write writes a whole file. The error is the writer's.
-func Write(w io.Writer, entries []Entry) error {
+func Write(w io.Writer, entries []Entry) error { return WriteEach(w, slices.Values(entries)) }
+
+// WriteEach is Write of entries that are made one after the other, as fast as the writer takes them. After an error no more are
+// asked for.
+func WriteEach(w io.Writer, entries iter.Seq[Entry]) error {
 	b := bufio.NewWriter(w)
 	b.WriteString("1\n#")
 	for _, f := range fields {
@@ -189,14 +195,16 @@ func Write(w io.Writer, entries []Entry) error {
 		b.WriteString(f.name)
 	}
 	b.WriteByte('\n')
-	for i := range entries {
+	for e := range entries {
 		for j, f := range fields {
 			if j > 0 {
 				b.WriteByte(' ')
 			}
-			b.WriteString(f.format(&entries[i]))
+			b.WriteString(f.format(&e))
 		}
-		b.WriteByte('\n')
+		if err := b.WriteByte('\n'); err != nil {
+			return err
+		}
 	}
 	return b.Flush()
 }

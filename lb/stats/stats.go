@@ -55,14 +55,16 @@ var Names = [Count]string{
 	"killed", "spliced", "server_down", "backup_left",
 }
 
-// Counters is one set of counters.
+// Counters is one set of counters, and the times of the flows that ended.
 type Counters struct {
 	shards []shard
+	base   [Count]atomic.Uint64 // what Clear takes off
 }
 
 // shard is written by one loop only; the padding keeps its neighbours' cache lines apart (two lines, for the prefetcher).
 type shard struct {
 	values [Count]atomic.Uint64
+	times  [Times]times
 	_      [128]byte
 }
 
@@ -72,13 +74,29 @@ func New(loops int) *Counters { return &Counters{shards: make([]shard, loops)} }
 // Add counts n more. Only the loop itself may use its number.
 func (c *Counters) Add(loop int, id ID, n uint64) { c.shards[loop].values[id].Add(n) }
 
-// Sum is the counter's value over all loops.
+// Sum is the counter's value over all loops, since Clear.
 func (c *Counters) Sum(id ID) uint64 {
+	base := c.base[id].Load() // before the shards, which only grow: never more is taken off than there is
+	return c.total(id) - base
+}
+
+func (c *Counters) total(id ID) uint64 {
 	var sum uint64
 	for i := range c.shards {
 		sum += c.shards[i].values[id].Load()
 	}
 	return sum
+}
+
+// Of is what one loop has counted, whatever Clear has done.
+func (c *Counters) Of(loop int, id ID) uint64 { return c.shards[loop].values[id].Load() }
+
+// Clear makes all counters and times begin anew. Readers of the same moment may see some that have and some that have not.
+func (c *Counters) Clear() {
+	for id := range Count {
+		c.base[id].Store(c.total(id))
+	}
+	c.clearTimes(true)
 }
 
 // Gauge is a number that goes up and down, with the highest value it had.
@@ -118,6 +136,9 @@ func (g *Gauge) raise(v int64) {
 		}
 	}
 }
+
+// ClearHighest makes the highest value begin anew, with the current one.
+func (g *Gauge) ClearHighest() { g.highest.Store(g.value.Load()) }
 
 // Value is the current value.
 func (g *Gauge) Value() int64 { return g.value.Load() }

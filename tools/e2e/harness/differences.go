@@ -32,6 +32,8 @@ const (
 	SavesStates Difference = "writes no state file by itself"
 	// MailFailures: haproxy says nothing of mail that it cannot send, and loses what happens within its first second.
 	MailFailures Difference = "says nothing of mail that cannot be sent"
+	// OperatorsListings: sessions, queues and loops are listed in sluice's own form; some commands are only in later versions.
+	OperatorsListings Difference = "lists sessions in its own form, and has no show queue"
 	// PatientChecks: where a server's answer can no longer become right, haproxy's built-in checks wait for more of it, up to
 	// their time limit, and tell a timeout; sluice ends the check at once and tells the answer.
 	PatientChecks Difference = "waits for the time limit after an answer that is wrong"

@@ -1,0 +1,314 @@
+package lb
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sluice-lb/sluice/lb/admin"
+	"github.com/sluice-lb/sluice/lb/config"
+	"github.com/sluice-lb/sluice/lb/flow"
+	"github.com/sluice-lb/sluice/lb/tcplog"
+	"github.com/sluice-lb/sluice/poller"
+)
+
+// administration ties the runtime command line to the rest: it is the admin.Process.
+type administration struct {
+	*Balancer
+	cli     *admin.CLI
+	proxies []*admin.Proxy
+	states  map[*config.Proxy]*atomic.Uint32 // admin.FrontendState of each frontend
+	maxConn int64                            // as at start
+	pipes   int
+
+	mu sync.Mutex // orders changes of addresses, and of frontends' states
+}
+
+// openAdmin opens the stats sockets; without any there is no command line, and nothing is measured for it. It follows
+// everything else that is opened.
+func (b *Balancer) openAdmin(pipes int) error {
+	g := &b.config.Global
+	if len(g.StatsSockets) == 0 {
+		return nil
+	}
+	a := &administration{Balancer: b, states: make(map[*config.Proxy]*atomic.Uint32), maxConn: b.process.MaxConn, pipes: pipes}
+	a.listProxies()
+	a.cli = admin.New(admin.Options{Process: a, Timeout: g.StatsTimeout, MaxConn: g.StatsMaxConn})
+	b.admin = a
+	for i := range g.StatsSockets {
+		if err := a.openSocket(&g.StatsSockets[i]); err != nil {
+			return at(g.StatsSockets[i].Pos, "stats socket %s: %w", g.StatsSockets[i].Bind.Address, err)
+		}
+	}
+	return nil
+}
+
+func (a *administration) openSocket(s *config.StatsSocket) error {
+	options, err := listenOptions(a.config, &config.Proxy{}, &s.Bind)
+	if err != nil {
+		return err
+	}
+	var ln *poller.Listener
+	if s.Bind.Address.Family == config.Inherited {
+		ln, err = poller.Adopt(s.Bind.Address.FD)
+	} else {
+		options.ReusePort = true // the process before this one still answers there
+		var addr poller.Addr
+		if addr, err = listenAddr(s.Bind.Address); err == nil {
+			ln, err = poller.Listen(addr, options)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	file := os.NewFile(uintptr(ln.FD()), "stats socket") // owns the descriptor from now on
+	defer file.Close()
+	listener, err := net.FileListener(file)
+	if err != nil {
+		return err
+	}
+	level, _ := admin.ParseLevel(s.Level)
+	a.cli.Listen(listener, admin.Socket{Name: socketName(s.Bind.Address), Level: level, Output: admin.Output(s.SeverityOutput)})
+	return nil
+}
+
+// socketName is how "show cli sockets" names an address.
+func socketName(a config.Address) string {
+	switch a.Family {
+	case config.Unix:
+		return "unix@" + a.Path
+	case config.Abstract:
+		return "abns@" + a.Path
+	case config.Inherited:
+		return fmt.Sprintf("fd@%d", a.FD)
+	}
+	addr, err := listenAddr(a)
+	if err != nil {
+		return a.String()
+	}
+	if addr.Addr().Is6() {
+		return "ipv6@" + addr.String()
+	}
+	return "ipv4@" + addr.String()
+}
+
+func (a *administration) listProxies() {
+	for _, p := range a.config.Proxies {
+		if p.Disabled {
+			continue
+		}
+		x := &admin.Proxy{Proxy: p}
+		if fb := a.backends[p.Name]; fb != nil && p.Kind&config.Backend != 0 {
+			x.Backend, x.FullConn = fb.Backend, fullConn(a.config, p, a.maxConn)
+		}
+		if f := a.frontends[p.Name]; f != nil && p.Kind&config.Frontend != 0 {
+			x.Frontend = a.frontend(p, f)
+		}
+		a.proxies = append(a.proxies, x)
+	}
+}
+
+func (a *administration) frontend(p *config.Proxy, f *flow.Frontend) *admin.Frontend {
+	state := new(atomic.Uint32)
+	a.states[p] = state
+	x := &admin.Frontend{
+		Stats: f.Stats, Flows: &f.Flows,
+		State: func() admin.FrontendState {
+			if a.stopping.Load() {
+				return admin.Stopped
+			}
+			return admin.FrontendState(state.Load())
+		},
+		Limit:      func() int { return int(min(f.Limit(), a.process.Limit())) },
+		SetMaxConn: func(n int) { f.SetMaxConn(int64(n)) },
+	}
+	for i, bind := range f.Binds {
+		x.Binds = append(x.Binds, admin.Bind{
+			ID: bind.ID, Name: bind.Name, Address: p.Binds[i].Address.String(), Limit: int(bind.MaxConn), Stats: bind.Stats, Flows: &bind.Flows,
+		})
+	}
+	return x
+}
+
+// onLoops runs do on each loop's thread and waits for all; false: the loops end, and some may not have run it.
+func (b *Balancer) onLoops(do func(i int)) bool {
+	var left atomic.Int64
+	left.Store(int64(len(b.pollers)))
+	all := make(chan struct{})
+	for i, l := range b.pollers {
+		o := &order{do: func() {
+			do(i)
+			if left.Add(-1) == 0 {
+				close(all)
+			}
+		}}
+		o.To = o
+		l.Post(&o.Mail)
+	}
+	select {
+	case <-all:
+		return true
+	case <-b.done:
+		return false
+	}
+}
+
+// SetFrontend pauses, resumes or ends a frontend. All of its acceptors rest before the first port is closed, and all ports
+// are open before the first of them accepts.
+func (a *administration) SetFrontend(p *admin.Proxy, to admin.FrontendState) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f := a.frontends[p.Name]
+	var failed atomic.Pointer[error]
+	each := func(do func(*flow.Acceptor) error) bool {
+		return a.onLoops(func(i int) {
+			for _, acceptor := range a.acceptors[i] {
+				if acceptor.Frontend() != f {
+					continue
+				}
+				if err := do(acceptor); err != nil {
+					failed.Store(&err)
+				}
+			}
+		})
+	}
+	quietly := func(do func(*flow.Acceptor)) func(*flow.Acceptor) error {
+		return func(x *flow.Acceptor) error { do(x); return nil }
+	}
+	switch to {
+	case admin.Stopped:
+		each(quietly((*flow.Acceptor).Stop))
+	case admin.Paused:
+		_ = each(quietly((*flow.Acceptor).Hold)) && each((*flow.Acceptor).Suspend)
+	case admin.Open:
+		if each((*flow.Acceptor).Listen) && failed.Load() == nil {
+			each(quietly((*flow.Acceptor).Accept))
+		}
+	}
+	if err := failed.Load(); err != nil { // as it was: neither half open nor half closed
+		if to == admin.Paused {
+			each((*flow.Acceptor).Listen)
+			each(quietly((*flow.Acceptor).Accept))
+		} else {
+			each((*flow.Acceptor).Suspend)
+		}
+		return *err
+	}
+	a.states[p.Proxy].Store(uint32(to))
+	a.sayState(p.Proxy, to)
+	return nil
+}
+
+// sayState tells what became of a frontend, in order with what is said of servers.
+func (a *administration) sayState(p *config.Proxy, to admin.FrontendState) {
+	kind := "frontend"
+	if p.Kind == config.Listen {
+		kind = "proxy"
+	}
+	text := a.stoppedText(p)
+	switch to {
+	case admin.Paused:
+		text = fmt.Sprintf("Paused %s %s.", kind, p.Name)
+	case admin.Open:
+		text = fmt.Sprintf("Resumed %s %s.", kind, p.Name)
+	}
+	a.loggers[p.Name].Message(tcplog.Warning, text)
+	select {
+	case a.news.lines <- saying{config.Warning, text}:
+	default:
+		a.news.lost.Add(1)
+	}
+}
+
+// shutDown tells whether the operator has shut p's frontend down.
+func (a *administration) shutDown(p *config.Proxy) bool {
+	return a != nil && a.states[p] != nil && a.states[p].Load() == uint32(admin.Stopped)
+}
+
+// SetMaxConn changes the limit of the process.
+func (a *administration) SetMaxConn(n int) {
+	if n == 0 {
+		n = int(a.maxConn)
+	}
+	a.process.SetMaxConn(int64(n))
+}
+
+// SetRates changes the limits of new connections and sessions per second.
+func (a *administration) SetRates(connections, sessions int) {
+	if connections >= 0 {
+		a.process.ConnectionRate.SetPerSecond(uint32(connections))
+	}
+	if sessions >= 0 {
+		a.process.SessionRate.SetPerSecond(uint32(sessions))
+	}
+}
+
+// SetCheck changes where the checks of a server go.
+func (a *administration) SetCheck(p *admin.Proxy, server int, agent bool, address netip.Addr, port uint16) error {
+	return a.checks.redirect(p.Proxy, server, agent, address, port)
+}
+
+// SetAddress changes where flows and checks go. A server whose name is resolved keeps the address until the next answer.
+func (a *administration) SetAddress(p *admin.Proxy, server int, to netip.AddrPort) error {
+	if a.names.relocate(p.Proxy, server, to) {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	target := &a.backends[p.Name].Targets[server]
+	t := *target.Load()
+	place(&t, p.Servers[server].Address, poller.IP(to))
+	target.Store(&t)
+	a.checks.moved(p.Proxy, server, to)
+	p.Backend.Servers[server].SetResolved(true, "")
+	return nil
+}
+
+// relocate moves a server with "resolvers"; false: this is none.
+func (n *names) relocate(p *config.Proxy, index int, to netip.AddrPort) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.backends[p.Name] {
+		if s.index == index {
+			s.move(to.Addr(), to.Port())
+			s.resolved = true
+			s.server.SetResolved(true, "")
+			return true
+		}
+	}
+	return false
+}
+
+// Address is where flows to a server go.
+func (a *administration) Address(p *admin.Proxy, server int) (netip.AddrPort, string) {
+	t := a.backends[p.Name].Targets[server].Load()
+	switch {
+	case t.Addr.IsUnix():
+		return netip.AddrPort{}, t.Addr.Path
+	case t.Unresolved:
+		return netip.AddrPort{}, ""
+	}
+	return t.Addr.AddrPort, ""
+}
+
+// ShutServerSessions ends the flows of a server, soon.
+func (a *administration) ShutServerSessions(p *admin.Proxy, server int) {
+	a.process.ShutServer(p.Backend.Servers[server], 'K')
+}
+
+// ShutSession ends one flow.
+func (a *administration) ShutSession(id uint64) bool {
+	found := make(chan bool, 1)
+	if !a.process.Shut(id, func(ok bool) { found <- ok }) {
+		return false
+	}
+	select {
+	case ok := <-found:
+		return ok
+	case <-a.done:
+		return false
+	}
+}

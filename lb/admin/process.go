@@ -1,0 +1,155 @@
+package admin
+
+import (
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/sluice-lb/sluice/lb/backend"
+	"github.com/sluice-lb/sluice/lb/config"
+	"github.com/sluice-lb/sluice/lb/stats"
+)
+
+// Process is what the commands look at and act upon. Any goroutine may call any method; those that need a loop's answer give
+// up when the process ends.
+type Process interface {
+	Info() Info
+	Proxies() []*Proxy // those that are not disabled, in the order of the configuration; always the same
+	Loops() []Loop
+	Resolvers() []Resolvers
+	StartupLogs() []string
+	WriteServerState(w io.Writer, backend string) error
+
+	// Address is where flows to a server go now. The port is 0 if it is the one that clients connected to.
+	Address(p *Proxy, server int) (address netip.AddrPort, unix string)
+	// SetAddress changes it, for the flows to come.
+	SetAddress(p *Proxy, server int, address netip.AddrPort) error
+
+	// SetCheck changes where a server's health checks go, or its agent: an invalid address, and port 0, stay as they are.
+	SetCheck(p *Proxy, server int, agent bool, address netip.Addr, port uint16) error
+
+	SetFrontend(p *Proxy, to FrontendState) error
+	SetRates(connections, sessions int) // of the process, per second; 0: no limit; negative: as it is
+	SetMaxConn(n int)                   // of the process; 0: what it began with
+
+	// Sessions hands out the open flows in pieces, which are the receiver's until it returns; false ends the walk.
+	// addresses: with those that cost a system call.
+	Sessions(addresses bool, each func([]Session) bool)
+	ShutSession(id uint64) (found bool)
+	ShutServerSessions(p *Proxy, server int)
+	ClearMaxima() // of the loops
+}
+
+// Info is the process as a whole.
+type Info struct {
+	Version, Date  string
+	Node           string
+	Description    string
+	Pid            int
+	Uptime         time.Duration
+	Started        time.Time
+	Loops          int
+	MemoryLimit    int64 // bytes; 0: none
+	Heap, HeapUsed uint64
+	Descriptors    int // limit
+	MaxConn        int // now
+	HardMaxConn    int // at start
+	ConnRateLimit  int // connections per second; 0: none
+	SessRateLimit  int // sessions per second; 0: none
+	Flows          int
+	MaxPipes       int
+	Stopping       bool
+	Listeners      int
+	DroppedLogs    uint64
+	BusyPolling    bool
+}
+
+// Proxy is one proxy of the configuration with what became of it.
+type Proxy struct {
+	*config.Proxy
+	Frontend *Frontend        // nil: it has no such side
+	Backend  *backend.Backend // nil: it has no such side
+	FullConn int
+}
+
+// Frontend is the frontend side of a proxy.
+type Frontend struct {
+	Stats      *stats.Counters
+	Flows      *stats.Gauge
+	State      func() FrontendState
+	Limit      func() int // maxconn
+	SetMaxConn func(int)
+	Binds      []Bind
+}
+
+// Bind is one listening address.
+type Bind struct {
+	ID      int
+	Name    string
+	Address string
+	Limit   int // 0: the frontend's
+	Stats   *stats.Counters
+	Flows   *stats.Gauge
+}
+
+// FrontendState tells whether a frontend accepts.
+type FrontendState uint8
+
+// The states.
+const (
+	Open    FrontendState = iota
+	Paused                // "disable frontend"
+	Stopped               // "shutdown frontend", or the process is stopping
+)
+
+// String is the word in "show stat".
+func (s FrontendState) String() string { return [...]string{"OPEN", "PAUSED", "STOP"}[s] }
+
+// Session is one flow, as seen a moment ago.
+type Session struct {
+	ID                        uint64
+	Loop                      int // from 0
+	Stage                     string
+	Frontend, Backend, Server string
+	Bind                      string
+	Client                    string // address:port, or "unix:1"
+	IPv6, Unix                bool
+	Accepted                  time.Time
+	Age                       time.Duration
+	Expires                   time.Duration // negative: never
+	In, Out                   uint64
+	ToServer, ToClient        int // bytes held back
+	Retries                   int
+	Spliced                   bool
+	ClientFD, ServerFD        int // 0: none
+
+	Destination, Source, Target netip.AddrPort // invalid: not asked for, or none
+}
+
+// Loop is one loop's load.
+type Loop struct {
+	Flows         int
+	Accepted      uint64 // connections
+	Turns, Events uint64
+	Busy, Waiting time.Duration
+	LongestGap    time.Duration
+	Gaps          []uint64 // turns by the µs between two waits: class n holds times of n bits
+}
+
+// Resolvers is one section's name servers.
+type Resolvers struct {
+	Name    string
+	Servers []NameServer
+}
+
+// NameServer has its counters, in the order in which they are shown.
+type NameServer struct {
+	Name     string
+	Counters []Counter
+}
+
+// Counter is a number with a name.
+type Counter struct {
+	Name  string
+	Value uint64
+}

@@ -1,0 +1,138 @@
+package admin
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sluice-lb/sluice/lb/stats"
+)
+
+// rates looks at counters once a second, so that their frequency and the time of their last change are known without any work
+// on the loops. A rate is that of the last second: what came since the last look, and of the second before it the share that
+// is not over. Its maximum is the highest of what each look and each reader saw.
+type rates struct {
+	now func() time.Time
+
+	mu    sync.Mutex // guards what follows
+	began time.Time
+	last  time.Time // look
+	all   map[rateKey]*rate
+	order []*rate
+}
+
+// rateKey is one counter.
+type rateKey struct {
+	counters *stats.Counters
+	id       stats.ID
+}
+
+type rate struct {
+	rateKey
+	seen    uint64 // at the last look
+	before  uint64 // how many came in the second before that
+	most    uint64
+	changed time.Time // zero: never
+}
+
+// newRates watches the connections and sessions of all proxies and the sessions of all servers.
+func newRates(proxies []*Proxy, now func() time.Time) *rates {
+	r := &rates{now: now, began: now(), last: now(), all: make(map[rateKey]*rate)}
+	watch := func(c *stats.Counters, ids ...stats.ID) {
+		for _, id := range ids {
+			key := rateKey{c, id}
+			r.all[key] = &rate{rateKey: key}
+			r.order = append(r.order, r.all[key])
+		}
+	}
+	for _, p := range proxies {
+		if p.Frontend != nil {
+			watch(p.Frontend.Stats, stats.Connections, stats.Sessions, stats.BytesOut)
+		}
+		if p.Backend != nil {
+			watch(p.Backend.Stats, stats.Sessions)
+			for _, s := range p.Backend.Servers {
+				watch(s.Stats, stats.Sessions)
+			}
+		}
+	}
+	return r
+}
+
+func (r *rates) run(quit <-chan struct{}) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			r.look()
+		case <-quit:
+			return
+		}
+	}
+}
+
+// look begins a second.
+func (r *rates) look() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	for _, x := range r.order {
+		n := x.counters.Sum(x.id)
+		x.before = n - x.seen
+		if n < x.seen { // cleared
+			x.before = 0
+		}
+		if x.before > 0 {
+			x.changed = now
+		}
+		x.seen, x.most = n, max(x.most, x.before)
+	}
+	r.last = now
+}
+
+// read gives a counter's rate per second and the highest so far.
+func (r *rates) read(c *stats.Counters, id stats.ID) (now, most uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x := r.all[rateKey{c, id}]
+	if x == nil {
+		return 0, 0
+	}
+	share := 1 - min(max(r.now().Sub(r.last).Seconds(), 0), 1)
+	n := c.Sum(id)
+	fresh := n - x.seen
+	if n < x.seen {
+		fresh = 0
+	}
+	now = fresh + uint64(float64(x.before)*share)
+	x.most = max(x.most, now)
+	return now, x.most
+}
+
+// since is how long ago a counter last changed, to about a second; false: it never did.
+func (r *rates) since(c *stats.Counters, id stats.ID) (time.Duration, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x := r.all[rateKey{c, id}]
+	switch {
+	case x == nil:
+		return 0, false
+	case c.Sum(id) > x.seen:
+		return 0, true
+	case x.changed.IsZero():
+		return 0, false
+	}
+	return r.now().Sub(x.changed), true
+}
+
+// clear forgets the highest rates, and with all also what came before.
+func (r *rates) clear(all bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, x := range r.order {
+		x.most = 0
+		if all {
+			x.seen, x.before, x.changed = x.counters.Sum(x.id), 0, time.Time{}
+		}
+	}
+}

@@ -1,0 +1,200 @@
+package admin
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// selection is what "show stat" was asked for.
+type selection struct {
+	proxy, id  int // -1: all
+	types      int // bits, -1: all
+	up, noMain bool
+	typed      bool
+	json       bool
+	desc       bool
+}
+
+// showStat is "show stat [{<iid>|<proxy>} <type> <sid>] [typed|json] [desc] [up|no-maint]".
+func (s *session) showStat(arguments []string) {
+	want := selection{proxy: -1, id: -1, types: -1}
+	if len(arguments) >= 2 && arguments[0] == "domain" {
+		if arguments[1] != "proxy" {
+			s.answer.fail("'domain' can only be 'proxy' here.")
+			return
+		}
+		arguments = arguments[2:]
+	}
+	if len(arguments) >= 3 {
+		p := s.proxyNamed(arguments[0])
+		n, err := strconv.Atoi(arguments[0])
+		switch {
+		case p != nil:
+			want.proxy = p.ID
+		case err == nil:
+			want.proxy = n
+		case !isWord(arguments[0]):
+			s.answer.fail("No such proxy.")
+			return
+		}
+		if p != nil || err == nil {
+			want.types, _ = strconv.Atoi(arguments[1])
+			want.id, _ = strconv.Atoi(arguments[2])
+			arguments = arguments[3:]
+		}
+	}
+	want.typed, want.json = slices.Contains(arguments, "typed"), slices.Contains(arguments, "json")
+	want.desc = slices.Contains(arguments, "desc")
+	want.up, want.noMain = slices.Contains(arguments, "up"), slices.Contains(arguments, "no-maint")
+	s.writeStat(want)
+}
+
+func isWord(w string) bool {
+	return slices.Contains([]string{"typed", "json", "desc", "up", "no-maint"}, w)
+}
+
+func (s *session) writeStat(want selection) {
+	a := s.answer
+	switch {
+	case want.json:
+		a.printf("[")
+	case !want.typed:
+		a.printf("# ")
+		for i := range columns {
+			a.printf("%s,", columns[i].name)
+		}
+		a.printf("-,\n")
+	}
+	first := true
+	s.rows(want, func(r *row) bool {
+		switch {
+		case want.json:
+			if !first {
+				a.printf(",")
+			}
+			s.writeJSONRow(r)
+		case want.typed:
+			s.writeTypedRow(r, want.desc)
+		default:
+			for i := range r {
+				a.printf("%s,", quoted(r[i].text))
+			}
+			a.printf("-,\n")
+		}
+		first = false
+		return a.err == nil
+	})
+	if want.json {
+		a.printf("]\n")
+	}
+}
+
+// rows makes the rows that are wanted, one after the other, until each has enough.
+func (s *session) rows(want selection, each func(*row) bool) {
+	wants := func(typ int) bool { return want.types == -1 || want.types&(1<<typ) != 0 }
+	take := func(r *row) bool {
+		if want.up && !r.isUp() || want.noMain && r.isMaint() {
+			return true
+		}
+		return each(r)
+	}
+	for _, p := range s.process.Proxies() {
+		if want.proxy != -1 && want.proxy != p.ID {
+			continue
+		}
+		if f := p.Frontend; f != nil && want.id <= 0 && wants(typeFrontend) && !take(s.frontendRow(p)) {
+			return
+		}
+		if f := p.Frontend; f != nil && p.Options.SocketStats && wants(typeListener) {
+			for i := range f.Binds {
+				if (want.id == -1 || want.id == f.Binds[i].ID) && !take(s.listenerRow(p, &f.Binds[i])) {
+					return
+				}
+			}
+		}
+		if p.Backend == nil {
+			continue
+		}
+		if wants(typeServer) {
+			for i, server := range p.Backend.Servers {
+				if (want.id == -1 || want.id == server.ID) && !take(s.serverRow(p, i)) {
+					return
+				}
+			}
+		}
+		if want.id <= 0 && wants(typeBackend) && !take(s.backendRow(p)) {
+			return
+		}
+	}
+}
+
+const typeLetters = "FBSL"
+
+var typeNames = [...]string{"Frontend", "Backend", "Server", "Listener"}
+
+func (r *row) typeIndex() int { return int(r[kind].text[0] - '0') }
+
+func (s *session) writeTypedRow(r *row, desc bool) {
+	prefix := string(typeLetters[r.typeIndex()]) + "." + r[iid].text + "." + r[sid].text + "."
+	for i := range r {
+		if !r[i].empty() {
+			s.answer.printf("%s%d.%s.1:%s:%s:%s%s\n", prefix, i, columns[i].name, r.tags(i), r[i].kind, r[i].text, described(desc, &columns[i]))
+		}
+	}
+}
+
+// tags of a column: how many servers serve is a number that moves, and whether a server is a backup is not.
+func (r *row) tags(i int) string {
+	if (i == act || i == bck) && r.typeIndex() == typeBackend {
+		return "MGP"
+	}
+	return columns[i].tags
+}
+
+func (s *session) writeJSONRow(r *row) {
+	s.answer.printf("[")
+	first := true
+	for i := range r {
+		if r[i].empty() {
+			continue
+		}
+		if !first {
+			s.answer.printf(",")
+		}
+		first = false
+		c := columns[i]
+		c.tags = r.tags(i)
+		s.answer.printf(`{"objType":"%s","proxyId":%s,"id":%s,`, typeNames[r.typeIndex()], r[iid].text, r[sid].text)
+		writeJSON(s.answer, i, &c, r[i])
+	}
+	s.answer.printf("]")
+}
+
+// proxyNamed finds a proxy by its name or by "#" and its id; nil: there is none.
+func (s *session) proxyNamed(name string) *Proxy {
+	return s.proxy(name, func(*Proxy) bool { return true })
+}
+
+func (s *session) frontendNamed(name string) *Proxy {
+	return s.proxy(name, func(p *Proxy) bool { return p.Frontend != nil })
+}
+
+func (s *session) backendNamed(name string) *Proxy {
+	return s.proxy(name, func(p *Proxy) bool { return p.Backend != nil })
+}
+
+func (s *session) proxy(name string, suits func(*Proxy) bool) *Proxy {
+	id := -1
+	if rest, found := strings.CutPrefix(name, "#"); found {
+		if n, err := strconv.Atoi(rest); err == nil {
+			id = n
+		}
+	}
+	for _, p := range s.process.Proxies() {
+		if (p.Name == name || p.ID == id) && suits(p) {
+			return p
+		}
+	}
+	return nil
+}
