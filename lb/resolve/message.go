@@ -102,7 +102,9 @@ func collect(m *dns.Msg, name string, kind uint16) (verdict, contents) {
 		if dns.CanonicalName(rr.Header().Name) != owner || rr.Header().Rrtype != kind || rr.Header().Class != dns.ClassINET {
 			continue
 		}
-		if s, ok := rr.(*dns.SRV); ok {
+		if s, ok := rr.(*dns.SRV); ok && s.Target == "." {
+			continue // "decidedly not available at this domain", RFC 2782
+		} else if ok {
 			c.services = append(c.services, s)
 		} else if addr := address(rr); addr.IsValid() {
 			c.addrs = append(c.addrs, addr)

@@ -113,6 +113,9 @@ var schedules = []struct {
 		ns1: NX
 		ns2: REFUSED
 		told failed: DNS refused status`},
+	{"a service that is not offered", "ns1", dns.TypeSRV, func(c *config.Resolvers) { c.Retries = 1 }, `
+		ns1: SRV 0 0 0 .
+		told failed: unspecified DNS error`},
 	{"SERVFAIL", "ns1", dns.TypeSRV, func(c *config.Resolvers) { c.Retries = 1 }, `
 		ns1: SERVFAIL
 		told failed: unspecified DNS error`},
