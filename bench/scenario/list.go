@@ -137,7 +137,7 @@ var memory = []Scenario{
 	{
 		Name: "idle", Title: "idle flows", Why: "What a connection costs that only is there: the balancer's process and the kernel apart.",
 		Load: load.Spec{Kind: load.Idle, Connections: 20000}, Unit: Flow, Main: []string{"process_per_flow", "kernel_per_flow"}, Target: 0.20,
-		Memory: true, Quick: true, Rounds: 3,
+		Memory: true, Quick: true,
 	},
 	{
 		Name: "slow-readers", Title: "1,000 clients that do not read", Why: "What is held for clients that do not take what they asked for? Mostly the kernel's buffers, if the balancer stops reading in time.",
