@@ -7,9 +7,8 @@ import (
 )
 
 const (
-	// coldAfter is how long a loop stays hot without an event. It is also how long a raw wait lasts at most, since a wait
-	// that ends sooner than the kernel's next tick makes the kernel program the clock at each sleep and again at each wake, which on a
-	// virtual machine costs more than the rest of the wait.
+	// coldAfter is how long a loop stays hot without an event, and how long a raw wait lasts at most. Raw waits of 2 ms, with
+	// which it was measured to cost more, end before the kernel's next tick: probably it has to program the clock for each.
 	coldAfter = 50 * time.Millisecond
 	// hurryFor is how long a loop that is in a hurry asks for events before it sleeps. To be woken takes it tens of µs; what a
 	// busy server and client on the same machine need for their next step is about as much.
