@@ -184,8 +184,9 @@ func TestEndless(t *testing.T) {
 			if n, err := io.Copy(io.Discard, connection); n != 0 || err != nil {
 				t.Errorf("%d bytes came back: %v", n, err)
 			}
-			// What netpoll was just reading when it was told to let go is not counted.
-			if result := stop(); result.BytesIn > size || result.BytesIn < size-256<<10 || result.Errors > 0 {
+			// What netpoll was just reading when it was told to let go is not counted: one read, and netpoll doubles its
+			// reads while they fill.
+			if result := stop(); result.BytesIn > size || result.BytesIn < size/4 || result.Errors > 0 {
 				t.Errorf("%+v of %d bytes", result, size)
 			}
 		})
