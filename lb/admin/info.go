@@ -11,7 +11,7 @@ import (
 // infoField is one line of "show info". Its position is its place in the table.
 type infoField struct {
 	column
-	of func(*infoState) value
+	of func(*infoState) Value
 }
 
 // infoState is what the fields are taken from.
@@ -25,47 +25,47 @@ type infoState struct {
 	failedResolutions             uint64
 }
 
-func zero(*infoState) value { return u32(0) }
+func zero(*infoState) Value { return u32(0) }
 
 // infoFields in HAProxy's order, at HAProxy's positions. Fields of what is not there (TLS, compression, peers) are 0, as they
 // are in HAProxy when it is not used.
 var infoFields = []infoField{
-	{column{"Name", "POS", "the product"}, func(i *infoState) value { return str("sluice") }},
-	{column{"Version", "POS", "its version"}, func(i *infoState) value { return str(i.Version) }},
-	{column{"Release_date", "POS", "when it was built from what"}, func(i *infoState) value { return str(i.Date) }},
-	{column{"Nbthread", "CGS", "loops"}, func(i *infoState) value { return u32(i.Loops) }},
-	{column{"Nbproc", "CGS", "processes: always 1"}, func(*infoState) value { return u32(1) }},
-	{column{"Process_num", "KGP", "number of this process: always 1"}, func(*infoState) value { return u32(1) }},
-	{column{"Pid", "SGP", "the system's number of the process"}, func(i *infoState) value { return u32(i.Pid) }},
-	{column{"Uptime", "MDP", "time since start"}, func(i *infoState) value { return str(clock(i.Uptime)) }},
-	{column{"Uptime_sec", "MDP", "time since start in seconds"}, func(i *infoState) value {
+	{column{"Name", "POS", "the product"}, func(i *infoState) Value { return str("sluice") }},
+	{column{"Version", "POS", "its version"}, func(i *infoState) Value { return str(i.Version) }},
+	{column{"Release_date", "POS", "when it was built from what"}, func(i *infoState) Value { return str(i.Date) }},
+	{column{"Nbthread", "CGS", "loops"}, func(i *infoState) Value { return u32(i.Loops) }},
+	{column{"Nbproc", "CGS", "processes: always 1"}, func(*infoState) Value { return u32(1) }},
+	{column{"Process_num", "KGP", "number of this process: always 1"}, func(*infoState) Value { return u32(1) }},
+	{column{"Pid", "SGP", "the system's number of the process"}, func(i *infoState) Value { return u32(i.Pid) }},
+	{column{"Uptime", "MDP", "time since start"}, func(i *infoState) Value { return str(clock(i.Uptime)) }},
+	{column{"Uptime_sec", "MDP", "time since start in seconds"}, func(i *infoState) Value {
 		v := age(i.Uptime)
 		v.exact = i.Uptime.Seconds()
 		return v
 	}},
-	{column{"Memmax_MB", "CLP", "limit of the heap in MiB (-m); 0: none"}, func(i *infoState) value { return u32(i.MemoryLimit >> 20) }},
-	{column{"PoolAlloc_MB", "MGP", "memory got from the system for the heap, in MiB"}, func(i *infoState) value { return u32(i.Heap >> 20) }},
-	{column{"PoolUsed_MB", "MGP", "heap in use, in MiB"}, func(i *infoState) value { return u32(i.HeapUsed >> 20) }},
+	{column{"Memmax_MB", "CLP", "limit of the heap in MiB (-m); 0: none"}, func(i *infoState) Value { return u32(i.MemoryLimit >> 20) }},
+	{column{"PoolAlloc_MB", "MGP", "memory got from the system for the heap, in MiB"}, func(i *infoState) Value { return u32(i.Heap >> 20) }},
+	{column{"PoolUsed_MB", "MGP", "heap in use, in MiB"}, func(i *infoState) Value { return u32(i.HeapUsed >> 20) }},
 	{column{"PoolFailed", "MCP", "allocations that failed: the process would have ended"}, zero},
-	{column{"Ulimit-n", "CLP", "limit of descriptors"}, func(i *infoState) value { return u32(i.Descriptors) }},
-	{column{"Maxsock", "CLP", "limit of descriptors"}, func(i *infoState) value { return u32(i.Descriptors) }},
-	{column{"Maxconn", "CLP", "connections at once, now"}, func(i *infoState) value { return u32(i.MaxConn) }},
-	{column{"Hard_maxconn", "CLP", "connections at once, as planned at start"}, func(i *infoState) value { return u32(i.HardMaxConn) }},
-	{column{"CurrConns", "MGP", "connections now"}, func(i *infoState) value { return u32(i.Flows) }},
-	{column{"CumConns", "MCP", "connections so far"}, func(i *infoState) value { return u32(i.connections) }},
-	{column{"CumReq", "MCP", "sessions so far"}, func(i *infoState) value { return u32(i.sessions) }},
+	{column{"Ulimit-n", "CLP", "limit of descriptors"}, func(i *infoState) Value { return u32(i.Descriptors) }},
+	{column{"Maxsock", "CLP", "limit of descriptors"}, func(i *infoState) Value { return u32(i.Descriptors) }},
+	{column{"Maxconn", "CLP", "connections at once, now"}, func(i *infoState) Value { return u32(i.MaxConn) }},
+	{column{"Hard_maxconn", "CLP", "connections at once, as planned at start"}, func(i *infoState) Value { return u32(i.HardMaxConn) }},
+	{column{"CurrConns", "MGP", "connections now"}, func(i *infoState) Value { return u32(i.Flows) }},
+	{column{"CumConns", "MCP", "connections so far"}, func(i *infoState) Value { return u32(i.connections) }},
+	{column{"CumReq", "MCP", "sessions so far"}, func(i *infoState) Value { return u32(i.sessions) }},
 	{column{"MaxSslConns", "MMP", "not used here"}, zero},
 	{column{"CurrSslConns", "MGP", "not used here"}, zero},
 	{column{"CumSslConns", "MCP", "not used here"}, zero},
-	{column{"Maxpipes", "CLP", "splice pipes at once; 0: no limit of their own"}, func(i *infoState) value { return u32(i.MaxPipes) }},
+	{column{"Maxpipes", "CLP", "splice pipes at once; 0: no limit of their own"}, func(i *infoState) Value { return u32(i.MaxPipes) }},
 	{column{"PipesUsed", "MGP", "not counted"}, zero},
 	{column{"PipesFree", "MGP", "not counted"}, zero},
-	{column{"ConnRate", "MRP", "connections in the last second"}, func(i *infoState) value { return u32(i.connRate) }},
-	{column{"ConnRateLimit", "CLP", "limit of it; 0: none"}, func(i *infoState) value { return u32(i.ConnRateLimit) }},
-	{column{"MaxConnRate", "MMP", "highest ConnRate"}, func(i *infoState) value { return u32(i.connMost) }},
-	{column{"SessRate", "MRP", "sessions in the last second"}, func(i *infoState) value { return u32(i.sessRate) }},
-	{column{"SessRateLimit", "CLP", "limit of it; 0: none"}, func(i *infoState) value { return u32(i.SessRateLimit) }},
-	{column{"MaxSessRate", "MRP", "highest SessRate"}, func(i *infoState) value { return u32(i.sessMost) }},
+	{column{"ConnRate", "MRP", "connections in the last second"}, func(i *infoState) Value { return u32(i.connRate) }},
+	{column{"ConnRateLimit", "CLP", "limit of it; 0: none"}, func(i *infoState) Value { return u32(i.ConnRateLimit) }},
+	{column{"MaxConnRate", "MMP", "highest ConnRate"}, func(i *infoState) Value { return u32(i.connMost) }},
+	{column{"SessRate", "MRP", "sessions in the last second"}, func(i *infoState) Value { return u32(i.sessRate) }},
+	{column{"SessRateLimit", "CLP", "limit of it; 0: none"}, func(i *infoState) Value { return u32(i.SessRateLimit) }},
+	{column{"MaxSessRate", "MRP", "highest SessRate"}, func(i *infoState) Value { return u32(i.sessMost) }},
 	{column{"SslRate", "MRP", "not used here"}, zero},
 	{column{"SslRateLimit", "CLP", "not used here"}, zero},
 	{column{"MaxSslRate", "MMP", "not used here"}, zero},
@@ -81,46 +81,46 @@ var infoFields = []infoField{
 	{column{"CompressBpsRateLim", "CLP", "not used here"}, zero},
 	{}, // 45 and 46 are for a build of HAProxy with zlib
 	{},
-	{column{"Tasks", "MGP", "flows"}, func(i *infoState) value { return u32(i.Flows) }},
+	{column{"Tasks", "MGP", "flows"}, func(i *infoState) Value { return u32(i.Flows) }},
 	{column{"Run_queue", "MGP", "not counted"}, zero},
-	{column{"Idle_pct", "MaP", "percent of their time that the loops wait for events, since start"}, func(i *infoState) value { return u32(i.idle) }},
-	{column{"node", "COS", "name of the node"}, func(i *infoState) value { return str(i.Node) }},
-	{column{"description", "COS", "description of the node"}, func(i *infoState) value {
+	{column{"Idle_pct", "MaP", "percent of their time that the loops wait for events, since start"}, func(i *infoState) Value { return u32(i.idle) }},
+	{column{"node", "COS", "name of the node"}, func(i *infoState) Value { return str(i.Node) }},
+	{column{"description", "COS", "description of the node"}, func(i *infoState) Value {
 		if i.Description == "" {
-			return value{}
+			return Value{}
 		}
 		return str(i.Description)
 	}},
-	{column{"Stopping", "MGP", "1: it takes no more connections"}, func(i *infoState) value { return truth(i.Stopping) }},
-	{column{"Jobs", "MGP", "connections and listeners"}, func(i *infoState) value { return u32(i.Flows + i.Listeners) }},
+	{column{"Stopping", "MGP", "1: it takes no more connections"}, func(i *infoState) Value { return truth(i.Stopping) }},
+	{column{"Jobs", "MGP", "connections and listeners"}, func(i *infoState) Value { return u32(i.Flows + i.Listeners) }},
 	{column{"Unstoppable Jobs", "MGP", "not used here"}, zero},
-	{column{"Listeners", "MGP", "listening addresses"}, func(i *infoState) value { return u32(i.Listeners) }},
+	{column{"Listeners", "MGP", "listening addresses"}, func(i *infoState) Value { return u32(i.Listeners) }},
 	{column{"ActivePeers", "MGP", "not used here"}, zero},
 	{column{"ConnectedPeers", "MGP", "not used here"}, zero},
-	{column{"DroppedLogs", "MGP", "log lines that could not be sent"}, func(i *infoState) value { return u32(i.DroppedLogs) }},
-	{column{"BusyPolling", "MGP", "1: busy-polling is on"}, func(i *infoState) value { return truth(i.BusyPolling) }},
-	{column{"FailedResolutions", "MGP", "questions to name servers without a good answer"}, func(i *infoState) value { return u32(i.failedResolutions) }},
-	{column{"TotalBytesOut", "MGP", "bytes to clients"}, func(i *infoState) value { return u64(i.bytesOut) }},
-	{column{"TotalSplicdedBytesOut", "MGP", "bytes moved by splice, both ways"}, func(i *infoState) value { return u64(i.spliced) }},
-	{column{"BytesOutRate", "MRP", "bytes to clients in the last second"}, func(i *infoState) value { return u64(i.bytesRate) }},
+	{column{"DroppedLogs", "MGP", "log lines that could not be sent"}, func(i *infoState) Value { return u32(i.DroppedLogs) }},
+	{column{"BusyPolling", "MGP", "1: busy-polling is on"}, func(i *infoState) Value { return truth(i.BusyPolling) }},
+	{column{"FailedResolutions", "MGP", "questions to name servers without a good answer"}, func(i *infoState) Value { return u32(i.failedResolutions) }},
+	{column{"TotalBytesOut", "MGP", "bytes to clients"}, func(i *infoState) Value { return u64(i.bytesOut) }},
+	{column{"TotalSplicdedBytesOut", "MGP", "bytes moved by splice, both ways"}, func(i *infoState) Value { return u64(i.spliced) }},
+	{column{"BytesOutRate", "MRP", "bytes to clients in the last second"}, func(i *infoState) Value { return u64(i.bytesRate) }},
 	{column{"DebugCommandsIssued", "MGP", "not used here"}, zero},
 	{column{"CumRecvLogs", "MCP", "not used here"}, zero},
-	{column{"Build info", "POS", "version and commit"}, func(i *infoState) value { return str(i.Version) }},
-	{column{"Memmax_bytes", "CLP", "limit of the heap in bytes; 0: none"}, func(i *infoState) value { return u32(i.MemoryLimit) }},
-	{column{"PoolAlloc_bytes", "MGP", "memory got from the system for the heap"}, func(i *infoState) value { return u64(i.Heap) }},
-	{column{"PoolUsed_bytes", "MGP", "heap in use"}, func(i *infoState) value { return u64(i.HeapUsed) }},
-	{column{"Start_time_sec", "MDP", "when it began, in seconds since 1970"}, func(i *infoState) value {
+	{column{"Build info", "POS", "version and commit"}, func(i *infoState) Value { return str(i.Version) }},
+	{column{"Memmax_bytes", "CLP", "limit of the heap in bytes; 0: none"}, func(i *infoState) Value { return u32(i.MemoryLimit) }},
+	{column{"PoolAlloc_bytes", "MGP", "memory got from the system for the heap"}, func(i *infoState) Value { return u64(i.Heap) }},
+	{column{"PoolUsed_bytes", "MGP", "heap in use"}, func(i *infoState) Value { return u64(i.HeapUsed) }},
+	{column{"Start_time_sec", "MDP", "when it began, in seconds since 1970"}, func(i *infoState) Value {
 		v := u32(i.Started.Unix())
 		v.exact = float64(i.Started.UnixMicro()) / 1e6
 		return v
 	}},
-	{column{"Tainted", "SGP", "always 0"}, func(*infoState) value { return str("0") }},
+	{column{"Tainted", "SGP", "always 0"}, func(*infoState) Value { return str("0") }},
 }
 
 // gather collects what the fields need.
-func (s *session) gather() *infoState {
-	i := &infoState{Info: s.process.Info()}
-	for _, p := range s.process.Proxies() {
+func (c *CLI) gather() *infoState {
+	i := &infoState{Info: c.process.Info()}
+	for _, p := range c.process.Proxies() {
 		f := p.Frontend
 		if f == nil {
 			continue
@@ -133,24 +133,24 @@ func (s *session) gather() *infoState {
 			id        stats.ID
 			now, most *uint64
 		}{{stats.Connections, &i.connRate, &i.connMost}, {stats.Sessions, &i.sessRate, &i.sessMost}, {stats.BytesOut, &i.bytesRate, new(uint64)}} {
-			now, most := s.cli.rates.read(f.Stats, x.id)
+			now, most := c.rates.read(f.Stats, x.id)
 			*x.now += now
 			*x.most += most
 		}
 	}
 	i.idle = 100
 	var busy, all int64
-	for _, l := range s.process.Loops() {
+	for _, l := range c.process.Loops() {
 		busy, all = busy+int64(l.Busy), all+int64(l.Busy+l.Waiting)
 	}
 	if all > 0 {
 		i.idle = int(100 - (busy*100+all/2)/all)
 	}
-	for _, section := range s.process.Resolvers() {
+	for _, section := range c.process.Resolvers() {
 		for _, server := range section.Servers {
-			for _, c := range server.Counters {
-				if slices.Contains([]string{"any_err", "nx", "timeout", "refused", "other", "invalid"}, c.Name) {
-					i.failedResolutions += c.Value
+			for _, counter := range server.Counters {
+				if slices.Contains([]string{"any_err", "nx", "timeout", "refused", "other", "invalid"}, counter.Name) {
+					i.failedResolutions += counter.Value
 				}
 			}
 		}
@@ -158,9 +158,23 @@ func (s *session) gather() *infoState {
 	return i
 }
 
+// Information walks over the fields of "show info", in their order.
+func (c *CLI) Information(yield func(name string, v Value) bool) {
+	state := c.gather()
+	for i := range infoFields {
+		f := &infoFields[i]
+		if f.of == nil {
+			continue
+		}
+		if v := f.of(state); !v.Empty() && !yield(f.name, v) {
+			return
+		}
+	}
+}
+
 // showInfo is "show info [typed|json] [desc] [float]".
 func (s *session) showInfo(arguments []string) {
-	state, a := s.gather(), s.answer
+	state, a := s.cli.gather(), s.answer
 	desc, float := slices.Contains(arguments, "desc"), slices.Contains(arguments, "float")
 	asJSON, typed := slices.Contains(arguments, "json"), slices.Contains(arguments, "typed")
 	if asJSON {
@@ -173,11 +187,12 @@ func (s *session) showInfo(arguments []string) {
 			continue
 		}
 		v := f.of(state)
-		if v.empty() {
+		if v.Empty() {
 			continue
 		}
+		text := v.String()
 		if float && v.exact != 0 {
-			v.text = strconv.FormatFloat(v.exact, 'f', 6, 64)
+			text = strconv.FormatFloat(v.exact, 'f', 6, 64)
 		}
 		switch {
 		case asJSON:
@@ -187,9 +202,9 @@ func (s *session) showInfo(arguments []string) {
 			a.printf("{")
 			writeJSON(a, position, &f.column, v)
 		case typed:
-			a.printf("%d.%s.1:%s:%s:%s%s\n", position, f.name, f.tags, v.kind, v.text, described(desc, &f.column))
+			a.printf("%d.%s.1:%s:%s:%s%s\n", position, f.name, f.tags, v.kind, text, described(desc, &f.column))
 		default:
-			a.printf("%s: %s%s\n", f.name, v.text, described(desc, &f.column))
+			a.printf("%s: %s%s\n", f.name, text, described(desc, &f.column))
 		}
 		first = false
 	}

@@ -223,7 +223,7 @@ func (s *session) showActivity([]string) {
 		each := ""
 		for _, l := range loops {
 			n := line.of(l)
-			each += " " + u64(n).text
+			each += " " + u64(n).String()
 			switch line.name {
 			case "avg_loop_us":
 				sum += n / uint64(len(loops))

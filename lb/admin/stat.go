@@ -67,7 +67,7 @@ func (s *session) writeStat(want selection) {
 		a.printf("-,\n")
 	}
 	first := true
-	s.rows(want, func(r *row) bool {
+	s.cli.rows(want, s.level, func(r *Row) bool {
 		switch {
 		case want.json:
 			if !first {
@@ -77,8 +77,8 @@ func (s *session) writeStat(want selection) {
 		case want.typed:
 			s.writeTypedRow(r, want.desc)
 		default:
-			for i := range r {
-				a.printf("%s,", quoted(r[i].text))
+			for i := range r.row {
+				a.printf("%s,", quoted(r.row[i].String()))
 			}
 			a.printf("-,\n")
 		}
@@ -90,73 +90,32 @@ func (s *session) writeStat(want selection) {
 	}
 }
 
-// rows makes the rows that are wanted, one after the other, until each has enough.
-func (s *session) rows(want selection, each func(*row) bool) {
-	wants := func(typ int) bool { return want.types == -1 || want.types&(1<<typ) != 0 }
-	take := func(r *row) bool {
-		if want.up && !r.isUp() || want.noMain && r.isMaint() {
-			return true
-		}
-		return each(r)
-	}
-	for _, p := range s.process.Proxies() {
-		if want.proxy != -1 && want.proxy != p.ID {
-			continue
-		}
-		if f := p.Frontend; f != nil && want.id <= 0 && wants(typeFrontend) && !take(s.frontendRow(p)) {
-			return
-		}
-		if f := p.Frontend; f != nil && p.Options.SocketStats && wants(typeListener) {
-			for i := range f.Binds {
-				if (want.id == -1 || want.id == f.Binds[i].ID) && !take(s.listenerRow(p, &f.Binds[i])) {
-					return
-				}
-			}
-		}
-		if p.Backend == nil {
-			continue
-		}
-		if wants(typeServer) {
-			for i, server := range p.Backend.Servers {
-				if (want.id == -1 || want.id == server.ID) && !take(s.serverRow(p, i)) {
-					return
-				}
-			}
-		}
-		if want.id <= 0 && wants(typeBackend) && !take(s.backendRow(p)) {
-			return
-		}
-	}
-}
-
 const typeLetters = "FBSL"
 
 var typeNames = [...]string{"Frontend", "Backend", "Server", "Listener"}
 
-func (r *row) typeIndex() int { return int(r[kind].text[0] - '0') }
-
-func (s *session) writeTypedRow(r *row, desc bool) {
-	prefix := string(typeLetters[r.typeIndex()]) + "." + r[iid].text + "." + r[sid].text + "."
-	for i := range r {
-		if !r[i].empty() {
-			s.answer.printf("%s%d.%s.1:%s:%s:%s%s\n", prefix, i, columns[i].name, r.tags(i), r[i].kind, r[i].text, described(desc, &columns[i]))
+func (s *session) writeTypedRow(r *Row, desc bool) {
+	prefix := string(typeLetters[r.Type]) + "." + r.row[iid].String() + "." + r.row[sid].String() + "."
+	for i := range r.row {
+		if !r.row[i].Empty() {
+			s.answer.printf("%s%d.%s.1:%s:%s:%s%s\n", prefix, i, columns[i].name, r.tags(i), r.row[i].kind, r.row[i].String(), described(desc, &columns[i]))
 		}
 	}
 }
 
 // tags of a column: how many servers serve is a number that moves, and whether a server is a backup is not.
-func (r *row) tags(i int) string {
-	if (i == act || i == bck) && r.typeIndex() == typeBackend {
+func (r *Row) tags(i int) string {
+	if (i == act || i == bck) && r.Type == BackendRow {
 		return "MGP"
 	}
 	return columns[i].tags
 }
 
-func (s *session) writeJSONRow(r *row) {
+func (s *session) writeJSONRow(r *Row) {
 	s.answer.printf("[")
 	first := true
-	for i := range r {
-		if r[i].empty() {
+	for i := range r.row {
+		if r.row[i].Empty() {
 			continue
 		}
 		if !first {
@@ -165,8 +124,8 @@ func (s *session) writeJSONRow(r *row) {
 		first = false
 		c := columns[i]
 		c.tags = r.tags(i)
-		s.answer.printf(`{"objType":"%s","proxyId":%s,"id":%s,`, typeNames[r.typeIndex()], r[iid].text, r[sid].text)
-		writeJSON(s.answer, i, &c, r[i])
+		s.answer.printf(`{"objType":"%s","proxyId":%s,"id":%s,`, typeNames[r.Type], r.row[iid].String(), r.row[sid].String())
+		writeJSON(s.answer, i, &c, r.row[i])
 	}
 	s.answer.printf("]")
 }

@@ -3,29 +3,20 @@ package admin
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sluice-lb/sluice/lb/backend"
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/stats"
 )
 
-// row is one line of "show stat".
-type row [columnCount]value
-
-// Types of a row, as "type" shows them and as a selection adds them up (1<<type).
-const (
-	typeFrontend = iota
-	typeBackend
-	typeServer
-	typeListener
-)
-
-func (s *session) begin(p *Proxy, name string, typ, id int) *row {
-	r := &row{}
-	r[pxname], r[svname] = str(p.Name), str(name)
-	r[pid], r[iid], r[sid], r[kind] = u32(1), u32(p.ID), u32(id), u32(typ)
-	r[mode] = str("tcp")
-	r[wrew], r[eint] = u64(0), u64(0)
+func (v view) begin(p *Proxy, name string, typ RowType, id int) *Row {
+	*v.row = Row{Type: typ, Proxy: p}
+	r := v.row
+	r.row[pxname], r.row[svname] = str(p.Name), str(name)
+	r.row[pid], r.row[iid], r.row[sid], r.row[kind] = u32(1), u32(p.ID), u32(id), u32(int(typ))
+	r.row[mode] = str("tcp")
+	r.row[wrew], r.row[eint] = u64(0), u64(0)
 	return r
 }
 
@@ -46,26 +37,29 @@ var frontendCounters = map[int][]stats.ID{
 	connTot: {stats.Connections}, dcon: nil, dses: nil,
 }
 
-func (s *session) frontendRow(p *Proxy) *row {
+func (v view) frontendRow(p *Proxy) *Row {
 	f := p.Frontend
-	r := s.begin(p, "FRONTEND", typeFrontend, 0)
+	whole := v.begin(p, "FRONTEND", FrontendRow, 0)
+	r := &whole.row
 	r.put(f.Stats, frontendCounters)
 	r[scur], r[smax], r[slim] = u32(f.Flows.Value()), u32(f.Flows.Highest()), u32(f.Limit())
 	r[status] = str(f.State().String())
-	now, most := s.cli.rates.read(f.Stats, stats.Sessions)
+	now, most := v.cli.rates.read(f.Stats, stats.Sessions)
 	r[rateNow], r[rateLimit], r[rateMax] = u32(now), u32(p.RateLimitSessions), u32(most)
-	now, most = s.cli.rates.read(f.Stats, stats.Connections)
+	now, most = v.cli.rates.read(f.Stats, stats.Connections)
 	r[connRate], r[connRateMax] = u32(now), u32(most)
 	r[reqRate], r[reqRateMax] = u32(0), u32(0)
-	return r
+	return whole
 }
 
-func (s *session) listenerRow(p *Proxy, b *Bind) *row {
+func (v view) listenerRow(p *Proxy, b *Bind) *Row {
 	name := b.Name
 	if name == "" {
 		name = fmt.Sprintf("sock-%d", b.ID)
 	}
-	r := s.begin(p, name, typeListener, b.ID)
+	whole := v.begin(p, name, ListenerRow, b.ID)
+	whole.Bind = b
+	r := &whole.row
 	r.put(b.Stats, map[int][]stats.ID{stot: {stats.Sessions}, bin: {stats.BytesIn}, bout: {stats.BytesOut}, dreq: nil, dresp: nil, ereq: nil, dcon: nil, dses: nil})
 	r[stot] = u64(b.Stats.Sum(stats.Connections))
 	limit := b.Limit
@@ -74,10 +68,10 @@ func (s *session) listenerRow(p *Proxy, b *Bind) *row {
 	}
 	r[scur], r[smax], r[slim] = u32(b.Flows.Value()), u32(b.Flows.Highest()), u32(limit)
 	r[status] = str(p.Frontend.State().String())
-	if s.level >= Operator {
+	if v.level >= Operator {
 		r[addr] = str(b.Address)
 	}
-	return r
+	return whole
 }
 
 var serverCounters = map[int][]stats.ID{
@@ -92,21 +86,23 @@ func (r *row) times(c *stats.Counters) {
 }
 
 // last sets how long ago a flow was assigned.
-func (s *session) last(r *row, c *stats.Counters) {
+func (v view) last(r *row, c *stats.Counters) {
 	r[lastsess] = s32(-1)
-	if d, ever := s.cli.rates.since(c, stats.Sessions); ever {
+	if d, ever := v.cli.rates.since(c, stats.Sessions); ever {
 		r[lastsess] = s32(int(d.Seconds()))
 	}
 }
 
-func (s *session) serverRow(p *Proxy, i int) *row {
+func (v view) serverRow(p *Proxy, i int) *Row {
 	server, c := p.Backend.Servers[i], p.Servers[i]
 	st := server.Status()
-	r := s.begin(p, server.Name, typeServer, server.ID)
+	whole := v.begin(p, server.Name, ServerRow, server.ID)
+	whole.Server = server
+	r := &whole.row
 	r.put(server.Stats, serverCounters)
 	r[stot] = u64(server.Stats.Sum(stats.Connections)) // each attempt counts; lbtot has the flows
 	r.times(server.Stats)
-	s.last(r, server.Stats)
+	v.last(r, server.Stats)
 	r[qcur], r[qmax] = u32(server.Queued()), u32(server.HighestQueue())
 	r[scur], r[smax] = u32(server.Flows.Value()), u32(server.Flows.Highest())
 	if n := server.MaxConn(); n > 0 {
@@ -125,7 +121,7 @@ func (s *session) serverRow(p *Proxy, i int) *row {
 	if c.Track != "" {
 		r[tracked] = str(c.Track)
 	}
-	now, most := s.cli.rates.read(server.Stats, stats.Sessions)
+	now, most := v.cli.rates.read(server.Stats, stats.Sessions)
 	r[rateNow], r[rateMax] = u32(now), u32(most)
 	if st.Checked && c.Check.Enabled { // the checks of one that tracks another are the other's
 		r[chkfail], r[chkdown], r[downtime] = u64(st.FailedChecks), u64(st.Downs), age(st.DownTime)
@@ -139,12 +135,12 @@ func (s *session) serverRow(p *Proxy, i int) *row {
 	if c.Observe != "" {
 		r[hanafail] = str(fmt.Sprint(st.ObservedFailures))
 	}
-	if s.level >= Operator {
-		r[addr] = str(s.address(p, i))
+	if v.level >= Operator {
+		r[addr] = str(v.address(p, i))
 	}
 	used := u32(server.Flows.Value())
 	r[srvIcur], r[idleConnCur], r[safeConnCur], r[usedConnCur], r[needConnEst] = u32(0), u32(0), u32(0), used, used
-	return r
+	return whole
 }
 
 // check sets the columns of one kind of check.
@@ -154,7 +150,7 @@ func (r *row) check(c backend.CheckResult, status, code, duration, last, desc in
 		r[code] = u32(c.Code)
 	}
 	if c.Duration >= 0 && c.Status != backend.CheckUnknown && c.Status != backend.CheckInitial {
-		r[duration] = value{"u64", milliseconds(c.Duration).text, 0}
+		r[duration] = u64(int64(c.Duration / time.Millisecond))
 	}
 	if c.Text != "" {
 		r[last] = str(c.Text)
@@ -172,8 +168,8 @@ func effectiveWeight(st backend.Status) int {
 	return max(st.Weight*st.SlowStart/100, 1)
 }
 
-func (s *session) address(p *Proxy, i int) string {
-	address, unix := s.process.Address(p, i)
+func (v view) address(p *Proxy, i int) string {
+	address, unix := v.cli.process.Address(p, i)
 	switch {
 	case unix != "":
 		return "unix"
@@ -183,10 +179,11 @@ func (s *session) address(p *Proxy, i int) string {
 	return address.String()
 }
 
-func (s *session) backendRow(p *Proxy) *row {
+func (v view) backendRow(p *Proxy) *Row {
 	b := p.Backend
 	st := b.Status()
-	r := s.begin(p, "BACKEND", typeBackend, 0)
+	whole := v.begin(p, "BACKEND", BackendRow, 0)
+	r := &whole.row
 	r.put(b.Stats, serverCounters)
 	r[econ] = u64(b.Stats.Sum(stats.ConnectFailed) + b.Stats.Sum(stats.NoServer) + b.Stats.Sum(stats.QueueTimeouts))
 	var connects uint64
@@ -196,7 +193,7 @@ func (s *session) backendRow(p *Proxy) *row {
 	r[connect] = u64(connects)
 	r[dreq], r[compIn], r[compOut], r[compByp], r[compRsp] = u64(0), u64(0), u64(0), u64(0), u64(0)
 	r.times(b.Stats)
-	s.last(r, b.Stats)
+	v.last(r, b.Stats)
 	r[qcur], r[qmax] = u32(b.Queued()), u32(b.HighestQueue())
 	r[scur], r[smax], r[slim] = u32(b.Flows.Value()), u32(b.Flows.Highest()), u32(p.FullConn)
 	r[status] = str("UP")
@@ -205,13 +202,13 @@ func (s *session) backendRow(p *Proxy) *row {
 	}
 	r[weight], r[uweight], r[act], r[bck] = u32(st.Weight), u32(st.Weight), u32(st.Active), u32(st.Backup)
 	r[chkdown], r[lastchg], r[downtime] = u64(st.Downs), age(st.SinceChange), age(st.DownTime)
-	now, most := s.cli.rates.read(b.Stats, stats.Sessions)
+	now, most := v.cli.rates.read(b.Stats, stats.Sessions)
 	r[rateNow], r[rateMax] = u32(now), u32(most)
-	if s.level >= Operator {
+	if v.level >= Operator {
 		r[algo] = str(algorithm(p.Proxy))
 	}
 	r[aggServerStatus], r[aggServerCheckStatus], r[aggCheckStatus] = u32(0), u32(0), u32(0)
-	return r
+	return whole
 }
 
 var algorithms = [...]string{

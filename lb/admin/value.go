@@ -9,32 +9,52 @@ import (
 	"time"
 )
 
-// value is one field of "show info" or "show stat". The zero value is an empty field.
-type value struct {
-	kind  string // "u32", "u64", "s32", "str"
-	text  string
-	exact float64 // with fractions of seconds, for "float"; 0: text
+// Value is one field of "show info" or "show stat". The zero value is an empty field.
+type Value struct {
+	kind   string  // "u32", "u64", "s32", "str"
+	text   string  // of a "str"
+	number int64   // of the others
+	exact  float64 // with fractions, for "float"; 0: number
 }
 
-func u32[T ~int | ~int64 | ~uint64 | ~uint32](n T) value {
-	return value{kind: "u32", text: strconv.FormatUint(uint64(max(n, 0)), 10)}
+func u32[T ~int | ~int64 | ~uint64 | ~uint32](n T) Value {
+	return Value{kind: "u32", number: max(int64(n), 0)}
 }
-func u64[T ~int | ~int64 | ~uint64](n T) value {
-	return value{kind: "u64", text: strconv.FormatUint(uint64(max(n, 0)), 10)}
-}
-func s32(n int) value       { return value{kind: "s32", text: strconv.Itoa(n)} }
-func str(text string) value { return value{kind: "str", text: strings.ReplaceAll(text, "\n", " ")} }
+func u64[T ~int | ~int64 | ~uint64](n T) Value { return Value{kind: "u64", number: max(int64(n), 0)} }
+func s32(n int) Value                          { return Value{kind: "s32", number: int64(n)} }
+func str(text string) Value                    { return Value{kind: "str", text: strings.ReplaceAll(text, "\n", " ")} }
 
-func (v value) empty() bool { return v.kind == "" }
+// Empty tells whether the field has no value.
+func (v Value) Empty() bool { return v.kind == "" }
+
+// IsText tells whether the field is words, and not a number.
+func (v Value) IsText() bool { return v.kind == "str" }
+
+// Number is the value of a field that is a number, with fractions where it has any; 0 for others.
+func (v Value) Number() float64 {
+	if v.exact != 0 {
+		return v.exact
+	}
+	return float64(v.number)
+}
+
+// String is the field as a listing has it, a number without fractions.
+func (v Value) String() string {
+	switch v.kind {
+	case "", "str":
+		return v.text
+	}
+	return strconv.FormatInt(v.number, 10)
+}
 
 // age is a time in whole seconds.
-func age(d time.Duration) value { return u32(int64(d / time.Second)) }
+func age(d time.Duration) Value { return u32(int64(d / time.Second)) }
 
 // milliseconds of a time, for columns that have them.
-func milliseconds(d time.Duration) value { return u32(int64(d / time.Millisecond)) }
+func milliseconds(d time.Duration) Value { return u32(int64(d / time.Millisecond)) }
 
 // truth is 1 or 0.
-func truth(is bool) value {
+func truth(is bool) Value {
 	if is {
 		return u32(1)
 	}
@@ -59,7 +79,7 @@ var jsonTags = [3]struct {
 }
 
 // writeJSON writes the part of a field that "show info" and "show stat" share, from "field" on.
-func writeJSON(w io.Writer, position int, c *column, v value) {
+func writeJSON(w io.Writer, position int, c *column, v Value) {
 	name, _ := json.Marshal(c.name)
 	fmt.Fprintf(w, `"field":{"pos":%d,"name":%s},"processNum":1,"tags":{`, position, name)
 	for i, t := range jsonTags {
@@ -68,8 +88,8 @@ func writeJSON(w io.Writer, position int, c *column, v value) {
 		}
 		fmt.Fprintf(w, `"%s":"%s"`, t.name, t.words[c.tags[i]])
 	}
-	text := v.text
-	if v.kind == "str" {
+	text := v.String()
+	if v.IsText() {
 		marshalled, _ := json.Marshal(v.text)
 		text = string(marshalled)
 	}
