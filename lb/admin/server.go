@@ -95,7 +95,7 @@ func (s *session) setWeight(x *server, text string) {
 		s.answer.fail("Absolute weight can only be between 0 and 256 inclusive.")
 		return
 	}
-	if isStatic(x.proxy.Proxy) && n != 0 && int(n) != initial {
+	if x.proxy.Proxy.IsStatic() && n != 0 && int(n) != initial {
 		s.answer.fail("Backend is using a static LB algorithm and only accepts weights '0%%' and '100%%'.")
 		return
 	}

@@ -218,17 +218,6 @@ var algorithms = [...]string{
 
 func algorithm(p *config.Proxy) string { return algorithms[p.Balance.Algorithm] }
 
-// isStatic tells the algorithms that lay their servers out once.
-func isStatic(p *config.Proxy) bool {
-	switch p.Balance.Algorithm {
-	case config.StaticRR:
-		return true
-	case config.SourceHash, config.Hash:
-		return p.HashType.Method == config.MapBased
-	}
-	return false
-}
-
 // isMaint tells whether a row is of a server in maintenance.
 func (r *row) isMaint() bool { return strings.HasPrefix(r[status].text, "MAINT") }
 

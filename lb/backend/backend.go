@@ -211,17 +211,6 @@ func algorithmOptions(p *config.Proxy) balance.Options {
 	}
 }
 
-// isStatic tells the algorithms that lay their servers out once; the others are dynamic, in the manual's words.
-func isStatic(p *config.Proxy) bool {
-	switch p.Balance.Algorithm {
-	case config.StaticRR:
-		return true
-	case config.SourceHash, config.Hash:
-		return p.HashType.Method == config.MapBased
-	}
-	return false
-}
-
 var kinds = [...]balance.Kind{
 	config.RoundRobin: balance.RoundRobin, config.StaticRR: balance.StaticRR, config.LeastConn: balance.LeastConn,
 	config.First: balance.First, config.SourceHash: balance.Source, config.Random: balance.Random, config.Hash: balance.Hash,

@@ -51,7 +51,7 @@ func (b *Backend) buildGroups(p *config.Proxy) error {
 		if g == &b.everyone {
 			weight = (*Server).panicWeight
 		}
-		g.static = isStatic(p) // a weight may be asked before the algorithm is built
+		g.static = p.IsStatic() // a weight may be asked before the algorithm is built
 		if err := g.build(p, weight); err != nil {
 			return fmt.Errorf("backend '%s': %w", p.Name, err)
 		}

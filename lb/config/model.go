@@ -263,6 +263,17 @@ type HashType struct {
 	Avalanche bool
 }
 
+// IsStatic tells the algorithms that lay their servers out once; the others are dynamic, in the manual's words.
+func (p *Proxy) IsStatic() bool {
+	switch p.Balance.Algorithm {
+	case StaticRR:
+		return true
+	case SourceHash, Hash:
+		return p.HashType.Method == MapBased
+	}
+	return false
+}
+
 // Family of an address, as its prefix gives it.
 type Family uint8
 
