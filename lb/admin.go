@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sluice-lb/sluice/lb/admin"
+	"github.com/sluice-lb/sluice/lb/backend"
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/flow"
 	"github.com/sluice-lb/sluice/lb/tcplog"
@@ -247,44 +248,42 @@ func (a *administration) SetRates(connections, sessions int) {
 }
 
 // SetCheck changes where the checks of a server go.
-func (a *administration) SetCheck(p *admin.Proxy, server int, agent bool, address netip.Addr, port uint16) error {
-	return a.checks.redirect(p.Proxy, server, agent, address, port)
+func (a *administration) SetCheck(s *backend.Server, agent bool, address netip.Addr, port uint16) error {
+	return a.checks.redirect(s, agent, address, port)
 }
 
 // SetAddress changes where flows and checks go. A server whose name is resolved keeps the address until the next answer.
-func (a *administration) SetAddress(p *admin.Proxy, server int, to netip.AddrPort) error {
-	if a.names.relocate(p.Proxy, server, to) {
+func (a *administration) SetAddress(s *backend.Server, to netip.AddrPort) error {
+	if a.names.relocate(s, to) {
 		return nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	target := &a.backends[p.Name].Targets[server]
-	t := *target.Load()
-	place(&t, p.Servers[server].Address, poller.IP(to))
-	target.Store(&t)
-	a.checks.moved(p.Proxy, server, to)
-	p.Backend.Servers[server].SetResolved(true, "")
+	t := *flow.TargetOf(s)
+	place(&t, s.Config.Address, poller.IP(to))
+	flow.SetTarget(s, &t)
+	a.checks.moved(s, to)
+	s.SetResolved(true, "")
 	return nil
 }
 
 // relocate moves a server with "resolvers"; false: this is none.
-func (n *names) relocate(p *config.Proxy, index int, to netip.AddrPort) bool {
+func (n *names) relocate(server *backend.Server, to netip.AddrPort) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, s := range n.backends[p.Name] {
-		if s.index == index {
-			s.move(to.Addr(), to.Port())
-			s.resolved = true
-			s.server.SetResolved(true, "")
-			return true
-		}
+	s := n.servers[server]
+	if s == nil {
+		return false
 	}
-	return false
+	s.move(to.Addr(), to.Port())
+	s.resolved = true
+	server.SetResolved(true, "")
+	return true
 }
 
 // Address is where flows to a server go.
-func (a *administration) Address(p *admin.Proxy, server int) (netip.AddrPort, string) {
-	t := a.backends[p.Name].Targets[server].Load()
+func (a *administration) Address(s *backend.Server) (netip.AddrPort, string) {
+	t := flow.TargetOf(s)
 	switch {
 	case t.Addr.IsUnix():
 		return netip.AddrPort{}, t.Addr.Path
@@ -295,9 +294,7 @@ func (a *administration) Address(p *admin.Proxy, server int) (netip.AddrPort, st
 }
 
 // ShutServerSessions ends the flows of a server, soon.
-func (a *administration) ShutServerSessions(p *admin.Proxy, server int) {
-	a.process.ShutServer(p.Backend.Servers[server], 'K')
-}
+func (a *administration) ShutServerSessions(s *backend.Server) { a.process.ShutServer(s, 'K') }
 
 // ShutSession ends one flow.
 func (a *administration) ShutSession(id uint64) bool {

@@ -22,10 +22,10 @@ var errUnresolved = errors.New("the server's name has no address")
 // its server is set apart from how traffic does.
 type checks struct {
 	*check.Checker
-	servers map[*config.Proxy][]*check.Server // by the server's index; nil: it has no checks
 
-	mu  sync.Mutex                         // orders changes of targets
-	own map[*check.Server]*ownedByOperator // guarded by mu
+	mu      sync.Mutex                        // orders changes of targets, and guards the two below
+	servers map[*backend.Server]*check.Server // those that have checks
+	own     map[*check.Server]*ownedByOperator
 }
 
 // ownedByOperator is what was set at run time, and stays when the server moves: invalid and 0 were not.
@@ -50,10 +50,10 @@ func hold(to *poller.Addr, addr netip.Addr, port uint16) bool {
 }
 
 // redirect sends a server's health checks, or its agent, to another address or port; what is invalid or 0 stays as it is.
-func (c *checks) redirect(p *config.Proxy, index int, agent bool, addr netip.Addr, port uint16) error {
+func (c *checks) redirect(server *backend.Server, agent bool, addr netip.Addr, port uint16) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.servers[p][index]
+	s := c.servers[server]
 	if s == nil {
 		return errors.New("there are no checks")
 	}
@@ -81,13 +81,13 @@ func (c *checks) redirect(p *config.Proxy, index int, agent bool, addr netip.Add
 }
 
 // owned gives what the operator has set for a server.
-func (c *checks) owned(p *config.Proxy, index int) ownedByOperator {
-	if c == nil || index >= len(c.servers[p]) {
+func (c *checks) owned(server *backend.Server) ownedByOperator {
+	if c == nil {
 		return ownedByOperator{}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if own := c.own[c.servers[p][index]]; own != nil {
+	if own := c.own[c.servers[server]]; own != nil {
 		return *own
 	}
 	return ownedByOperator{}
@@ -107,7 +107,7 @@ func (b *Balancer) openChecks() error {
 			Seed: uint64(time.Now().UnixNano()), External: g.ExternalCheck, InsecureForkWanted: g.InsecureForkWanted,
 			PreserveEnvironment: g.PreserveEnvironment,
 		}),
-		servers: make(map[*config.Proxy][]*check.Server), own: make(map[*check.Server]*ownedByOperator),
+		servers: make(map[*backend.Server]*check.Server), own: make(map[*check.Server]*ownedByOperator),
 	}
 	var errs []error
 	for _, p := range b.config.Proxies {
@@ -115,17 +115,10 @@ func (b *Balancer) openChecks() error {
 		if fb == nil || p.Disabled || p.Kind&config.Backend == 0 {
 			continue
 		}
-		b.checks.servers[p] = make([]*check.Server, len(p.Servers))
-		for i, s := range p.Servers {
-			if !checked(s) {
-				continue
+		for _, s := range fb.Servers() {
+			if err := b.checks.add(fb.Backend, s, p, flow.TargetOf(s)); err != nil {
+				errs = append(errs, at(s.Config.Pos, "server '%s/%s': %w", p.Name, s.Name, err))
 			}
-			added, err := b.checks.add(fb.Backend, fb.Servers[i], p, s, fb.Targets[i].Load())
-			if err != nil {
-				errs = append(errs, at(s.Pos, "server '%s/%s': %w", p.Name, s.Name, err))
-				continue
-			}
-			b.checks.servers[p][i] = added
 		}
 	}
 	if b.names != nil {
@@ -158,25 +151,36 @@ func checkDescriptors(p *config.Proxy) int {
 // externalDescriptors: /dev/null three times, the pipe that tells of a failed start, the child's handle.
 const externalDescriptors = 6
 
-func (c *checks) add(b *backend.Backend, s *backend.Server, p *config.Proxy, cfg *config.Server, traffic *flow.Target) (*check.Server, error) {
+// add prepares the checks of a server, if it has some.
+func (c *checks) add(b *backend.Backend, s *backend.Server, p *config.Proxy, traffic *flow.Target) error {
+	cfg := s.Config
+	if !checked(cfg) {
+		return nil
+	}
 	target, err := checkTarget(cfg, traffic)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if cfg.Check.Enabled && target.Err == nil && !target.Addr.IsUnix() && target.Addr.Port() == 0 && !bringsPort(p) {
-		return nil, errors.New("there is no port to check: neither the server, nor 'port', nor the first 'connect' rule has one")
+		return errors.New("there is no port to check: neither the server, nor 'port', nor the first 'connect' rule has one")
 	}
 	var agent *check.Target
 	if cfg.Check.Agent {
 		if agent, err = agentTarget(cfg, traffic); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	added, err := c.Add(b, s, p, cfg, target, agent)
-	if err == nil && cfg.Check.Enabled {
+	if err != nil {
+		return err
+	}
+	if cfg.Check.Enabled {
 		s.OnHasten = added.Hasten
 	}
-	return added, err
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.servers[s] = added
+	return nil
 }
 
 // bringsPort tells whether the script begins by connecting to a port that it names.
@@ -264,14 +268,13 @@ func agentTarget(s *config.Server, traffic *flow.Target) (*check.Target, error) 
 
 // moved lets the checks of a server follow it to a new address and port. Those that have an address or port of their own
 // keep it. An invalid address: it has none now.
-func (c *checks) moved(p *config.Proxy, index int, to netip.AddrPort) {
-	servers := c.servers[p]
-	if index >= len(servers) || servers[index] == nil {
-		return
-	}
-	s, cfg := servers[index], p.Servers[index]
+func (c *checks) moved(server *backend.Server, to netip.AddrPort) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s, cfg := c.servers[server], server.Config
+	if s == nil {
+		return
+	}
 	var own ownedByOperator
 	if set := c.own[s]; set != nil {
 		own = *set

@@ -68,7 +68,7 @@ func TestCheckTargets(t *testing.T) {
 			t.Errorf("%s: %v", test.server, err)
 			continue
 		}
-		s := b.checks.servers[b.config.Proxies[0]][0]
+		s := b.checks.servers[b.backends["b"].Servers()[0]]
 		target := s.Target()
 		if target.Addr.String() != test.addr || target.Source.String() != test.source || target.SendProxy != test.proxy {
 			t.Errorf("%s: to %v from %v with PROXY %d", test.server, target.Addr, target.Source, target.SendProxy)
@@ -130,7 +130,7 @@ func TestChecksRun(t *testing.T) {
 	if err := b.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s := b.backends["b"].Servers[0]
+	s := b.backends["b"].Servers()[0]
 	is := func(what string, status backend.CheckStatus) {
 		t.Helper()
 		for end := time.Now().Add(5 * time.Second); s.Status().Check.Status != status; time.Sleep(time.Millisecond) {
@@ -160,24 +160,24 @@ func TestChecksMove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := b.config.Proxies[0]
-	for i := range p.Servers {
-		b.checks.moved(p, i, netip.MustParseAddrPort("10.0.0.1:90"))
+	servers := b.backends["b"].Servers()
+	for _, s := range servers {
+		b.checks.moved(s, netip.MustParseAddrPort("10.0.0.1:90"))
 	}
 	for i, want := range []string{"10.0.0.1:90", "10.0.0.1:81", "127.0.0.2:80"} {
-		if got := b.checks.servers[p][i].Target().Addr.String(); got != want {
-			t.Errorf("%s is checked at %s, want %s", p.Servers[i].Name, got, want)
+		if got := b.checks.servers[servers[i]].Target().Addr.String(); got != want {
+			t.Errorf("%s is checked at %s, want %s", servers[i].Name, got, want)
 		}
 	}
-	if got := b.checks.servers[p][0].AgentTarget().Addr.String(); got != "10.0.0.1:99" {
+	if got := b.checks.servers[servers[0]].AgentTarget().Addr.String(); got != "10.0.0.1:99" {
 		t.Errorf("agent at %s", got)
 	}
-	b.checks.moved(p, 0, netip.AddrPort{})
-	if b.checks.servers[p][0].Target().Err == nil {
+	b.checks.moved(servers[0], netip.AddrPort{})
+	if b.checks.servers[servers[0]].Target().Err == nil {
 		t.Error("no error without an address")
 	}
-	b.checks.moved(p, 0, netip.MustParseAddrPort("10.0.0.1:90"))
-	if err := b.checks.servers[p][0].Target().Err; err != nil {
+	b.checks.moved(servers[0], netip.MustParseAddrPort("10.0.0.1:90"))
+	if err := b.checks.servers[servers[0]].Target().Err; err != nil {
 		t.Error(err)
 	}
 }

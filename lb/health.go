@@ -91,11 +91,11 @@ func (b *Balancer) connectHealth() error {
 		}
 		fb.OnEvent = func(e backend.Event) { b.news.event(p, b.loggers[p.Name], e) }
 		fb.Sessions = b.process
-		for i, s := range p.Servers {
-			if s.Track == "" {
+		for _, s := range fb.Servers() {
+			if s.Config.Track == "" {
 				continue
 			}
-			if err := b.track(fb.Servers[i], s); err != nil {
+			if err := b.track(s, s.Config); err != nil {
 				errs = append(errs, err)
 			}
 		}
@@ -122,7 +122,7 @@ func (b *Balancer) serverNamed(name string) *backend.Server {
 		if fb == nil || len(name) <= len(p.Name) || name[:len(p.Name)] != p.Name || name[len(p.Name)] != '/' {
 			continue
 		}
-		for _, s := range fb.Servers {
+		for _, s := range fb.Servers() {
 			if s.Name == name[len(p.Name)+1:] {
 				return s
 			}

@@ -43,7 +43,7 @@ listen in
 		defer mu.Unlock()
 		mailed = append(mailed, p.Name+": "+anyDuration(e.Text))
 	})
-	a := b.backends["web"].Servers[0]
+	a := b.backends["web"].Servers()[0]
 	a.SetAdmin(backend.Maint) // before the start nothing is told
 	a.SetAdmin(backend.Ready)
 	if err := b.Start(); err != nil {

@@ -25,7 +25,7 @@ type names struct {
 	// tell hands a line to a proxy's log and to standard error, in order with those about health; it must not block.
 	tell func(p *config.Proxy, text string, onlyLog bool)
 	// moved is told each change of a server's address and port, after its flows' target: for checks. It must not block.
-	moved []func(p *config.Proxy, index int, to netip.AddrPort)
+	moved []func(s *backend.Server, to netip.AddrPort)
 
 	servers map[*backend.Server]*namedServer // only read once it is made
 
@@ -39,13 +39,8 @@ type namedServer struct {
 	proxy  *config.Proxy
 	config *config.Server
 	server *backend.Server
-	target interface {
-		Load() *flow.Target
-		Store(*flow.Target)
-	}
-	index int
-	group *nameGroup
-	watch *resolver.Watch
+	group  *nameGroup
+	watch  *resolver.Watch
 
 	host     string     // what it has its address from; of a service's server: its target, or empty
 	addr     netip.Addr // invalid: none
@@ -131,7 +126,8 @@ type nameGroup struct {
 func (n *names) groups(p *config.Proxy, fb *flow.Backend) []*nameGroup {
 	found := make(map[resolver.Query]*nameGroup)
 	var all []*nameGroup
-	for i, c := range p.Servers {
+	for _, server := range fb.Servers() {
+		c := server.Config
 		if c.Resolvers == "" || c.Address.Host == "" || c.Address.IP.IsValid() {
 			continue
 		}
@@ -142,9 +138,9 @@ func (n *names) groups(p *config.Proxy, fb *flow.Backend) []*nameGroup {
 			found[query] = g
 			all = append(all, g)
 		}
-		target := fb.Targets[i].Load()
+		target := flow.TargetOf(server)
 		s := &namedServer{
-			names: n, proxy: p, config: c, server: fb.Servers[i], target: &fb.Targets[i], index: i, group: g, host: c.Address.Host,
+			names: n, proxy: p, config: c, server: server, group: g, host: c.Address.Host,
 			addr: target.Addr.Addr(), port: port(c.Address), resolved: !target.Unresolved,
 		}
 		if s.introduced = true; query.Service {
@@ -239,15 +235,15 @@ func (s *namedServer) takenByAnother(addr netip.Addr) bool {
 // move has new flows and checks go to an address.
 func (s *namedServer) move(addr netip.Addr, port uint16) {
 	to := netip.AddrPortFrom(addr, port)
-	t := *s.target.Load()
+	t := *flow.TargetOf(s.server)
 	if s.addr == addr && t.Addr == poller.IP(to) && !t.Unresolved {
 		return
 	}
 	s.addr, s.port = addr, port
 	place(&t, s.config.Address, poller.IP(to))
-	s.target.Store(&t)
+	flow.SetTarget(s.server, &t)
 	for _, f := range s.names.moved {
-		f(s.proxy, s.index, to)
+		f(s.server, to)
 	}
 }
 

@@ -54,8 +54,8 @@ func newNamed(t *testing.T, lines string) *named {
 	servers.Start()
 	w.names = &names{backends: make(map[string][]*namedServer)}
 	w.names.tell = func(_ *config.Proxy, text string, _ bool) { w.log = append(w.log, text) }
-	w.names.moved = append(w.names.moved, func(_ *config.Proxy, index int, to netip.AddrPort) {
-		w.moved = append(w.moved, fmt.Sprintf("%s %v", servers.Servers[index].Name, to))
+	w.names.moved = append(w.names.moved, func(s *backend.Server, to netip.AddrPort) {
+		w.moved = append(w.moved, fmt.Sprintf("%s %v", s.Name, to))
 	})
 	groups := w.names.groups(w.proxy, w.fb)
 	if len(groups) != 1 {
@@ -79,8 +79,8 @@ func (w *named) logged(want ...string) {
 func (w *named) where(want string) {
 	w.t.Helper()
 	var all []string
-	for i, s := range w.fb.Servers {
-		at := w.fb.Targets[i].Load().Addr.String()
+	for _, s := range w.fb.Servers() {
+		at := flow.TargetOf(s).Addr.String()
 		if s.Status().Admin&backend.ResolutionMaint != 0 {
 			at = "-"
 		}
@@ -167,9 +167,9 @@ func TestFirstAddressesAreHeld(t *testing.T) {
 
 func TestMovedTargetKeepsTheRest(t *testing.T) {
 	w := newNamed(t, "  server s1 app.test:80 resolvers R init-addr none send-proxy-v2 source 127.0.0.5 tfo\n")
-	before := *w.fb.Targets[0].Load()
+	before := *flow.TargetOf(w.fb.Servers()[0])
 	w.group.host(known("10.0.0.1"))
-	after := *w.fb.Targets[0].Load()
+	after := *flow.TargetOf(w.fb.Servers()[0])
 	if after.SendProxy != 2 || after.Source != before.Source || !after.Options.FastOpen || after.Unresolved || !before.Unresolved {
 		t.Errorf("%+v", after)
 	}
@@ -179,7 +179,7 @@ func TestPortsOfClients(t *testing.T) {
 	w := newNamed(t, "  server s1 app.test:+10 resolvers R init-addr none\n  server s2 app.test resolvers R init-addr none\n")
 	w.group.host(known("10.0.0.1 10.0.0.2"))
 	w.where("s1 10.0.0.1:0, s2 10.0.0.2:0")
-	if x := w.fb.Targets[0].Load(); !x.OffsetPort || x.PortOffset != 10 {
+	if x := flow.TargetOf(w.fb.Servers()[0]); !x.OffsetPort || x.PortOffset != 10 {
 		t.Errorf("%+v", x)
 	}
 }
@@ -216,13 +216,13 @@ func TestServiceFillsTemplate(t *testing.T) {
 		"b/v2 changed its FQDN from (null) to two.test by 'SRV record'",
 	)
 	w.where("v1 10.0.0.1:8001, v2 -, v3 -")
-	if got := []int{w.fb.Servers[0].Weight(), w.fb.Servers[1].Weight(), w.fb.Servers[2].Weight()}; !slices.Equal(got, []int{256, 2, 1}) {
+	if got := []int{w.fb.Servers()[0].Weight(), w.fb.Servers()[1].Weight(), w.fb.Servers()[2].Weight()}; !slices.Equal(got, []int{256, 2, 1}) {
 		t.Errorf("weights %v", got)
 	}
 	w.group.service(service("two.test:8002/300=10.0.0.2 one.test:8001/1=10.0.0.1")) // turned around, another weight
 	w.where("v1 10.0.0.1:8001, v2 10.0.0.2:8002, v3 -")
-	if w.fb.Servers[0].Weight() != 1 {
-		t.Errorf("weight %d", w.fb.Servers[0].Weight())
+	if w.fb.Servers()[0].Weight() != 1 {
+		t.Errorf("weight %d", w.fb.Servers()[0].Weight())
 	}
 	w.log = nil
 
@@ -269,8 +269,8 @@ func TestServicePorts(t *testing.T) {
 	w := newNamed(t, "  server-template v 1-2 _a._tcp.test resolvers R resolve-opts allow-dup-ip,ignore-weight weight 7\n")
 	w.group.service(service("one.test:8001/9999=10.0.0.1 one.test:8002/9999=10.0.0.1"))
 	w.where("v1 10.0.0.1:8001, v2 10.0.0.1:8002")
-	if w.fb.Servers[0].Weight() != 7 {
-		t.Errorf("weight %d", w.fb.Servers[0].Weight())
+	if w.fb.Servers()[0].Weight() != 7 {
+		t.Errorf("weight %d", w.fb.Servers()[0].Weight())
 	}
 	if len(w.log) != 8 || w.log[5] != "b/v2 changed its IP from (none) to 10.0.0.1 by DNS cache." {
 		t.Errorf("%q", w.log)
@@ -346,16 +346,16 @@ backend b
 		t.Errorf("%+v", got)
 	}
 	time.Sleep(2 * time.Millisecond) // hold valid
-	servers.Servers[0].Checked(backend.CheckResult{Status: backend.CheckL4Failed})
+	servers.Servers()[0].Checked(backend.CheckResult{Status: backend.CheckL4Failed})
 	select {
 	case <-asked:
 		t.Error("asked again after a refused connect")
 	case <-time.After(50 * time.Millisecond):
 	}
 	for range 5 {
-		servers.Servers[0].Checked(backend.CheckResult{Status: backend.CheckL4OK})
+		servers.Servers()[0].Checked(backend.CheckResult{Status: backend.CheckL4OK})
 	}
-	servers.Servers[0].Checked(backend.CheckResult{Status: backend.CheckL4Timeout})
+	servers.Servers()[0].Checked(backend.CheckResult{Status: backend.CheckL4Timeout})
 	select {
 	case <-asked:
 	case <-time.After(10 * time.Second):

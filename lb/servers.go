@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/sluice-lb/sluice/lb/backend"
@@ -21,7 +20,6 @@ func newFlowBackend(cfg *config.Config, p *config.Proxy, servers *backend.Backen
 	o, t := p.Options, p.Timeouts
 	fb := &flow.Backend{
 		Backend: servers,
-		Targets: make([]atomic.Pointer[flow.Target], len(p.Servers)),
 		Retries: p.Retries, RedispatchEvery: p.Redispatch,
 		Timeouts: flow.Timeouts{
 			Server: milliseconds(t.Server), ServerFin: milliseconds(t.ServerFin), Connect: milliseconds(t.Connect),
@@ -37,15 +35,15 @@ func newFlowBackend(cfg *config.Config, p *config.Proxy, servers *backend.Backen
 		fb.RedispatchEvery = 0
 	}
 	var errs []error
-	for i, s := range p.Servers {
-		target, err := newTarget(cfg, p, s, names)
+	for _, s := range servers.Servers() {
+		target, err := newTarget(cfg, p, s.Config, names)
 		if err != nil {
-			errs = append(errs, at(s.Pos, "server '%s': %w", s.Name, err))
+			errs = append(errs, at(s.Config.Pos, "server '%s': %w", s.Name, err))
 		}
 		if target.Unresolved {
-			servers.Servers[i].SetResolved(false, "")
+			s.SetResolved(false, "")
 		}
-		fb.Targets[i].Store(target)
+		flow.SetTarget(s, target)
 	}
 	if p.Dispatch != nil || len(p.Servers) == 0 && o.Transparent {
 		direct := &config.Server{TOS: -1, Address: config.Address{IP: netip.IPv4Unspecified()}}

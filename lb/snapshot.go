@@ -71,7 +71,7 @@ func (b *Balancer) Snapshot() Snapshot {
 			x.Current, x.Queued = int(be.Flows.Value()), be.Queued()
 			x.Status = be.Status()
 			x.Queue = queueSnapshot(be.HighestQueue(), be.QueueCounts(), be.Stats, be.Waited)
-			for _, server := range be.Servers {
+			for _, server := range be.Servers() {
 				state := server.Status()
 				x.Servers = append(x.Servers, ServerSnapshot{
 					Name: server.Name, State: state.Text, Status: state, Current: server.Served(), Queued: server.Queued(),

@@ -123,13 +123,13 @@ func TestWriteServerState(t *testing.T) {
 func TestStatesSurvive(t *testing.T) {
 	dir := t.TempDir()
 	first, _ := open(t, "global\n"+proxies)
-	one, two := first.backends["one"].Servers, first.backends["two"].Servers
+	one, two := first.backends["one"].Servers(), first.backends["two"].Servers()
 	one[0].SetHealth(0)
 	one[0].SetWeight(5)
 	one[1].SetMaintenance(true)
 	one[3].SetAdmin(1)
 	two[0].SetChecksEnabled(false)
-	first.backends["three"].Servers[0].SetHealth(0)
+	first.backends["three"].Servers()[0].SetHealth(0)
 	file, err := os.Create(filepath.Join(dir, "states"))
 	if err != nil {
 		t.Fatal(err)

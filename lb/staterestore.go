@@ -23,15 +23,16 @@ func (b *Balancer) restoreStates() {
 		if fb == nil {
 			continue
 		}
-		for i, s := range p.Servers {
+		for _, server := range fb.Servers() {
+			s := server.Config
 			e := b.states.entries[s]
 			if e == nil {
 				continue
 			}
 			if s.SRV() {
-				b.names.recall(p, i, e)
+				b.names.recall(server, e)
 			}
-			if !fb.Servers[i].Restore(saved(e)) {
+			if !server.Restore(saved(e)) {
 				b.say(config.Warning, fmt.Sprintf("server-state partially applied for server '%s/%s', health checks are not enabled on this server", p.Name, s.Name))
 			}
 			if port := s.Address.Port; !s.SRV() && !s.Address.PortOffset && port != 0 && e.Port != 0 && e.Port != port {
@@ -43,15 +44,14 @@ func (b *Balancer) restoreStates() {
 
 // recall has the server of a service start where it was ("init-addr last"): it stands for the same target as before, so that
 // the first answer changes nothing if it is the same. Call it before the names are asked for.
-func (n *names) recall(p *config.Proxy, index int, e *statefile.Entry) {
+func (n *names) recall(server *backend.Server, e *statefile.Entry) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	all := n.backends[p.Name]
-	at := slices.IndexFunc(all, func(s *namedServer) bool { return s.index == index })
-	if at < 0 || e.Name == "" || !e.Address.IsValid() || e.Port == 0 {
+	s := n.servers[server]
+	if s == nil || e.Name == "" || !e.Address.IsValid() || e.Port == 0 {
 		return
 	}
-	s, target := all[at], resolver.Service{Target: strings.ToLower(strings.TrimSuffix(e.Name, ".")), Port: uint16(e.Port)}
+	target := resolver.Service{Target: strings.ToLower(strings.TrimSuffix(e.Name, ".")), Port: uint16(e.Port)}
 	last := len(s.config.InitAddr) == 0 || slices.Contains(s.config.InitAddr, "last")
 	free := slices.Index(s.group.free, s)
 	if !last || free < 0 || slices.ContainsFunc(s.group.servers, func(x *namedServer) bool { return x.standsFor(target) }) {
@@ -115,9 +115,10 @@ func (b *Balancer) WriteServerState(w io.Writer, only string) error {
 	return statefile.WriteEach(w, func(yield func(statefile.Entry) bool) {
 		for _, p := range wanted {
 			fb := b.backends[p.Name]
-			for i, s := range p.Servers {
-				e := stateOf(p, s, fb.Servers[i].Status(), fb.Targets[i].Load())
-				b.checks.owned(p, i).show(&e)
+			for _, server := range fb.Servers() {
+				s := server.Config
+				e := stateOf(p, s, server.Status(), flow.TargetOf(server))
+				b.checks.owned(server).show(&e)
 				if s.SRV() {
 					e.Name, e.SRVRecord = targets[[2]string{p.Name, s.Name}], s.Address.Host
 				}

@@ -40,7 +40,7 @@ func changes() []*command {
 		{"shutdown session", "<id>", "end one flow", Admin, (*session).shutdownSession},
 		{"shutdown sessions server", "<backend>/<server>", "end a server's flows", Admin, func(s *session, arguments []string) {
 			if x := s.server(arguments); x != nil {
-				s.process.ShutServerSessions(x.proxy, x.index)
+				s.process.ShutServerSessions(x.Server)
 			}
 		}},
 		{"wait", "<time>", "do nothing for so long, an hour at most", User, (*session).wait},

@@ -19,7 +19,7 @@ func TestChanges(t *testing.T) {
 	f.sessions = []Session{{ID: 0x1f, Client: "one"}, {ID: 0x2f, Client: "two"}}
 	path := listen(t, f, Options{})
 	be := f.proxies[1].Backend
-	s1, s2, s3, s4 := be.Servers[0], be.Servers[1], be.Servers[2], be.Servers[3]
+	s1, s2, s3, s4 := be.Servers()[0], be.Servers()[1], be.Servers()[2], be.Servers()[3]
 	status := func(s *backend.Server) func() string { return func() string { return s.Status().Text } }
 	number := func(n func() int) func() string { return func() string { return fmt.Sprint(n()) } }
 	state := func() string { return f.proxies[0].Frontend.State().String() }
@@ -51,8 +51,8 @@ func TestChanges(t *testing.T) {
 		{"set weight be/s1 x", "Empty weight string empty or preceded by garbage", weight, "11"},
 		{"set weight be/s1", "Require <weight> or <weight%>.", weight, "11"},
 		{"set weight static/x1 3", "Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.", nil, ""},
-		{"set weight static/x1 0", "", number(f.proxies[2].Backend.Servers[0].Weight), "0"},
-		{"set weight static/x1 100%", "", number(f.proxies[2].Backend.Servers[0].Weight), "7"},
+		{"set weight static/x1 0", "", number(f.proxies[2].Backend.Servers()[0].Weight), "0"},
+		{"set weight static/x1 100%", "", number(f.proxies[2].Backend.Servers()[0].Weight), "7"},
 		{"set weight", "Require 'backend/server'.", nil, ""},
 		{"set weight be 1", "Require 'backend/server'.", nil, ""},
 		{"set weight be/ 1", "Require 'backend/server'.", nil, ""},
@@ -242,7 +242,7 @@ func TestStat(t *testing.T) {
 	fe.Stats.Add(1, stats.Sessions, 2)
 	fe.Flows.Add(5)
 	fe.Flows.Add(-1)
-	s1 := be.Servers[0]
+	s1 := be.Servers()[0]
 	s1.Stats.Add(1, stats.Sessions, 2)
 	s1.Stats.Add(1, stats.Connections, 3)
 	s1.Stats.Add(1, stats.BytesIn, 1<<33)
@@ -326,7 +326,7 @@ func TestJSON(t *testing.T) {
 func TestClear(t *testing.T) {
 	f := newFake(t)
 	path := listen(t, f, Options{})
-	fe, s1 := f.proxies[0].Frontend, f.proxies[1].Backend.Servers[0]
+	fe, s1 := f.proxies[0].Frontend, f.proxies[1].Backend.Servers()[0]
 	fe.Flows.Add(5)
 	fe.Flows.Add(-3)
 	fe.Stats.Add(0, stats.Sessions, 9)

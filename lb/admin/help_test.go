@@ -48,19 +48,19 @@ func (f *fake) WriteServerState(w io.Writer, name string) error {
 	_, err := io.WriteString(w, "1\n# be_id\nof "+name+"\n")
 	return err
 }
-func (f *fake) Address(p *Proxy, i int) (netip.AddrPort, string) {
+func (f *fake) Address(s *backend.Server) (netip.AddrPort, string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.address[p.Name+"/"+p.Servers[i].Name], ""
+	return f.address[s.Backend().Name+"/"+s.Name], ""
 }
-func (f *fake) SetAddress(p *Proxy, i int, to netip.AddrPort) error {
+func (f *fake) SetAddress(s *backend.Server, to netip.AddrPort) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.address[p.Name+"/"+p.Servers[i].Name] = to
+	f.address[s.Backend().Name+"/"+s.Name] = to
 	return nil
 }
-func (f *fake) SetCheck(p *Proxy, i int, agent bool, address netip.Addr, port uint16) error {
-	f.shut = append(f.shut, fmt.Sprint(p.Servers[i].Name, " ", agent, " ", address, " ", port))
+func (f *fake) SetCheck(s *backend.Server, agent bool, address netip.Addr, port uint16) error {
+	f.shut = append(f.shut, fmt.Sprint(s.Name, " ", agent, " ", address, " ", port))
 	return nil
 }
 func (f *fake) SetRates(connections, sessions int) {
@@ -102,8 +102,8 @@ func (f *fake) ShutSession(id uint64) bool {
 	}
 	return false
 }
-func (f *fake) ShutServerSessions(p *Proxy, i int) {
-	f.shut = append(f.shut, p.Name+"/"+p.Servers[i].Name)
+func (f *fake) ShutServerSessions(s *backend.Server) {
+	f.shut = append(f.shut, s.Backend().Name+"/"+s.Name)
 }
 func (f *fake) ClearMaxima() {}
 
@@ -152,7 +152,7 @@ func newFake(t testing.TB) *fake {
 			for i, s := range p.Servers {
 				f.address[p.Name+"/"+s.Name] = netip.AddrPortFrom(s.Address.IP, uint16(s.Address.Port))
 				if s.Track != "" {
-					if err := b.Servers[i].Follow(b.Servers[0]); err != nil {
+					if err := b.Servers()[i].Follow(b.Servers()[0]); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -21,12 +21,12 @@ type Process interface {
 	WriteServerState(w io.Writer, backend string) error
 
 	// Address is where flows to a server go now. The port is 0 if it is the one that clients connected to.
-	Address(p *Proxy, server int) (address netip.AddrPort, unix string)
+	Address(s *backend.Server) (address netip.AddrPort, unix string)
 	// SetAddress changes it, for the flows to come.
-	SetAddress(p *Proxy, server int, address netip.AddrPort) error
+	SetAddress(s *backend.Server, address netip.AddrPort) error
 
 	// SetCheck changes where a server's health checks go, or its agent: an invalid address, and port 0, stay as they are.
-	SetCheck(p *Proxy, server int, agent bool, address netip.Addr, port uint16) error
+	SetCheck(s *backend.Server, agent bool, address netip.Addr, port uint16) error
 
 	SetFrontend(p *Proxy, to FrontendState) error
 	SetRates(connections, sessions int) // of the process, per second; 0: no limit; negative: as it is
@@ -36,7 +36,7 @@ type Process interface {
 	// addresses: with those that cost a system call.
 	Sessions(addresses bool, each func([]Session) bool)
 	ShutSession(id uint64) (found bool)
-	ShutServerSessions(p *Proxy, server int)
+	ShutServerSessions(s *backend.Server)
 	ClearMaxima() // of the loops
 }
 

@@ -50,7 +50,7 @@ func newRates(proxies []*Proxy, now func() time.Time) *rates {
 		}
 		if p.Backend != nil {
 			watch(p.Backend.Stats, stats.Sessions)
-			for _, s := range p.Backend.Servers {
+			for _, s := range p.Backend.Servers() {
 				watch(s.Stats, stats.Sessions)
 			}
 		}

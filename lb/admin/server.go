@@ -15,7 +15,6 @@ type server struct {
 	*backend.Server
 	proxy  *Proxy
 	config *config.Server
-	index  int
 }
 
 // server finds the one that the first argument names, "<backend>/<server>", either by its name or by "#" and its id; nil: there
@@ -35,9 +34,9 @@ func (s *session) server(arguments []string) *server {
 		s.answer.fail("No such backend.")
 		return nil
 	}
-	for i, x := range p.Backend.Servers {
+	for _, x := range p.Backend.Servers() {
 		if x.Name == name || "#"+strconv.Itoa(x.ID) == name {
-			return &server{x, p, p.Servers[i], i}
+			return &server{x, p, x.Config}
 		}
 	}
 	s.answer.fail("No such server.")
@@ -232,7 +231,7 @@ func (s *session) setCheckPort(x *server, agent bool, arguments []string) {
 }
 
 func (s *session) setCheck(x *server, agent bool, address netip.Addr, port uint16) {
-	if err := s.process.SetCheck(x.proxy, x.index, agent, address, port); err != nil {
+	if err := s.process.SetCheck(x.Server, agent, address, port); err != nil {
 		s.answer.fail("%v", err)
 	}
 }
@@ -257,7 +256,7 @@ func (s *session) setAddress(x *server, arguments []string) {
 		s.answer.fail("set server <b>/<s> addr requires an address and optionally a port.")
 		return
 	}
-	old, unix := s.process.Address(x.proxy, x.index)
+	old, unix := s.process.Address(x.Server)
 	ip, err := netip.ParseAddr(arguments[0])
 	switch {
 	case err != nil || ip.Zone() != "":
@@ -294,7 +293,7 @@ func (s *session) setAddress(x *server, arguments []string) {
 		}
 	}
 	if old != to {
-		if err := s.process.SetAddress(x.proxy, x.index, to); err != nil {
+		if err := s.process.SetAddress(x.Server, to); err != nil {
 			s.answer.fail("%v", err)
 			return
 		}

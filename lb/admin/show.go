@@ -110,8 +110,8 @@ func (s *session) showServersConn(arguments []string) {
 	a, loops := s.answer, len(s.process.Loops())
 	a.printf("# bkname/svname bkid/svid addr port - purge_delay used_cur used_max need_est unsafe_nb safe_nb idle_lim idle_cur idle_per_thr[%d]\n", loops)
 	for _, p := range backends {
-		for i, server := range p.Backend.Servers {
-			address, unix := s.process.Address(p, i)
+		for _, server := range p.Backend.Servers() {
+			address, unix := s.process.Address(server)
 			host := "-"
 			switch {
 			case unix != "":
@@ -161,12 +161,12 @@ func (s *session) showQueue(arguments []string) {
 		b := p.Backend
 		c := b.QueueCounts()
 		served := 0
-		for _, server := range b.Servers {
+		for _, server := range b.Servers() {
 			served += server.Served()
 		}
 		a.printf("%s - %d %d %d - %d %d %d %d %d %d %d\n", p.Name, b.Queued(), b.HighestQueue(), served,
 			c.LookedAgain, c.AtRisk, c.Requeued, c.Direct, c.SentBack, average(b.Waited.Sum()), longest(b.Waited.Sum()))
-		for _, server := range b.Servers {
+		for _, server := range b.Servers() {
 			c := server.QueueCounts()
 			if server.MaxConn() == 0 && server.HighestQueue() == 0 {
 				continue

@@ -93,8 +93,8 @@ func (v view) last(r *row, c *stats.Counters) {
 	}
 }
 
-func (v view) serverRow(p *Proxy, i int) *Row {
-	server, c := p.Backend.Servers[i], p.Servers[i]
+func (v view) serverRow(p *Proxy, server *backend.Server) *Row {
+	c := server.Config
 	st := server.Status()
 	whole := v.begin(p, server.Name, ServerRow, server.ID)
 	whole.Server = server
@@ -136,7 +136,7 @@ func (v view) serverRow(p *Proxy, i int) *Row {
 		r[hanafail] = str(fmt.Sprint(st.ObservedFailures))
 	}
 	if v.level >= Operator {
-		r[addr] = str(v.address(p, i))
+		r[addr] = str(v.address(server))
 	}
 	used := u32(server.Flows.Value())
 	r[srvIcur], r[idleConnCur], r[safeConnCur], r[usedConnCur], r[needConnEst] = u32(0), u32(0), u32(0), used, used
@@ -168,8 +168,8 @@ func effectiveWeight(st backend.Status) int {
 	return max(st.Weight*st.SlowStart/100, 1)
 }
 
-func (v view) address(p *Proxy, i int) string {
-	address, unix := v.cli.process.Address(p, i)
+func (v view) address(server *backend.Server) string {
+	address, unix := v.cli.process.Address(server)
 	switch {
 	case unix != "":
 		return "unix"
@@ -187,7 +187,7 @@ func (v view) backendRow(p *Proxy) *Row {
 	r.put(b.Stats, serverCounters)
 	r[econ] = u64(b.Stats.Sum(stats.ConnectFailed) + b.Stats.Sum(stats.NoServer) + b.Stats.Sum(stats.QueueTimeouts))
 	var connects uint64
-	for _, server := range b.Servers {
+	for _, server := range b.Servers() {
 		connects += server.Stats.Sum(stats.Connections)
 	}
 	r[connect] = u64(connects)
@@ -197,7 +197,7 @@ func (v view) backendRow(p *Proxy) *Row {
 	r[qcur], r[qmax] = u32(b.Queued()), u32(b.HighestQueue())
 	r[scur], r[smax], r[slim] = u32(b.Flows.Value()), u32(b.Flows.Highest()), u32(p.FullConn)
 	r[status] = str("UP")
-	if !st.Up && len(b.Servers) > 0 {
+	if !st.Up && len(b.Servers()) > 0 {
 		r[status] = str("DOWN")
 	}
 	r[weight], r[uweight], r[act], r[bck] = u32(st.Weight), u32(st.Weight), u32(st.Active), u32(st.Backup)

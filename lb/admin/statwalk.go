@@ -80,8 +80,8 @@ func (c *CLI) rows(want selection, level Level, each func(*Row) bool) {
 			continue
 		}
 		if wants(ServerRow) {
-			for i, server := range p.Backend.Servers {
-				if (want.id == -1 || want.id == server.ID) && !take(v.serverRow(p, i)) {
+			for _, server := range p.Backend.Servers() {
+				if (want.id == -1 || want.id == server.ID) && !take(v.serverRow(p, server)) {
 					return
 				}
 			}

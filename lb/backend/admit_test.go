@@ -51,8 +51,8 @@ func TestAdmission(t *testing.T) {
 				callers[i] = f.admit(fmt.Sprint(i), from(fmt.Sprintf("192.0.2.%d", i)))
 			}
 			if a.bound {
-				if f.Queued() != 0 || f.Servers[0].Queued() == 0 || f.Servers[1].Queued() == 0 {
-					t.Errorf("%d wait at the backend, %d and %d at the servers", f.Queued(), f.Servers[0].Queued(), f.Servers[1].Queued())
+				if f.Queued() != 0 || f.Servers()[0].Queued() == 0 || f.Servers()[1].Queued() == 0 {
+					t.Errorf("%d wait at the backend, %d and %d at the servers", f.Queued(), f.Servers()[0].Queued(), f.Servers()[1].Queued())
 				}
 			} else if f.Queued() != 35 {
 				t.Errorf("%d wait at the backend, not 35", f.Queued())
@@ -117,7 +117,7 @@ func TestFullServerIsPassedOver(t *testing.T) {
 					t.Errorf("%s: outcome %d, queued %v", c.name, c.outcome, c.Queued)
 				}
 			}
-			if n := f.Servers[0].Served(); n > 1 {
+			if n := f.Servers()[0].Served(); n > 1 {
 				t.Errorf("a serves %d", n)
 			}
 		})
@@ -248,7 +248,7 @@ func TestMaxQueue(t *testing.T) {
 	last := f.admit("for any", a) // b is full as well
 	last.waits("")
 	f.served(1, 3)
-	if n := f.Servers[0].Queued(); n != 2 {
+	if n := f.Servers()[0].Queued(); n != 2 {
 		t.Errorf("%d wait at a", n)
 	}
 }
@@ -266,13 +266,13 @@ func TestRedispatch(t *testing.T) {
 						t.Fatalf("from %s to %s", failed.Name, c.where())
 					}
 				}
-				if n := f.Servers[0].Served() + f.Servers[1].Served() + f.Servers[2].Served(); n != 1 {
+				if n := f.Servers()[0].Served() + f.Servers()[1].Served() + f.Servers()[2].Served(); n != 1 {
 					t.Fatalf("%d slots are held for one flow", n)
 				}
 				f.release(c)
 			}
-			f.Servers[0].SetMaintenance(true)
-			f.Servers[2].SetWeight(0)
+			f.Servers()[0].SetMaintenance(true)
+			f.Servers()[2].SetWeight(0)
 			c := f.admit("alone")
 			c.holds("b", 0)
 			if f.Redispatch(&c.Request) != Granted {
@@ -351,10 +351,10 @@ func TestCounts(t *testing.T) {
 	if served.QueueAhead != 0 || served.Queued {
 		t.Error("who did not wait has a place")
 	}
-	if f.HighestQueue() != 3 || f.Servers[0].HighestQueue() != 0 || f.Flows.Highest() != 4 {
-		t.Errorf("highest queue %d, at the server %d, flows %d", f.HighestQueue(), f.Servers[0].HighestQueue(), f.Flows.Highest())
+	if f.HighestQueue() != 3 || f.Servers()[0].HighestQueue() != 0 || f.Flows.Highest() != 4 {
+		t.Errorf("highest queue %d, at the server %d, flows %d", f.HighestQueue(), f.Servers()[0].HighestQueue(), f.Flows.Highest())
 	}
-	for _, h := range []*stats.Histogram{f.Waited, f.Servers[0].Waited} {
+	for _, h := range []*stats.Histogram{f.Waited, f.Servers()[0].Waited} {
 		classes, count, sum := h.Sum()
 		if count != 2 || sum != 8000 || classes[12] != 1 || classes[13] != 1 {
 			t.Errorf("waited: %d times, %d µs, %v", count, sum, classes)
@@ -367,7 +367,7 @@ func TestCounts(t *testing.T) {
 	}
 	f.release(again)
 	f.counted("backend's queue", f.QueueCounts(), queue.Counts{LookedAgain: 3, Direct: 3})
-	f.counted("server's queue", f.Servers[0].QueueCounts(), queue.Counts{})
+	f.counted("server's queue", f.Servers()[0].QueueCounts(), queue.Counts{})
 	f.stat(stats.Queued, 3)
 	f.stat(stats.Sessions, 5)
 	f.stat(stats.NoServer, 0)

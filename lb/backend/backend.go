@@ -58,16 +58,21 @@ import (
 
 // Backend is a set of servers with one way to choose among them.
 type Backend struct {
-	Name    string
-	Servers []*Server
-	Stats   *stats.Counters
-	Flows   stats.Gauge      // flows that have this backend, waiting or served
-	Waited  *stats.Histogram // microseconds that granted flows waited
+	Name   string
+	Stats  *stats.Counters
+	Flows  stats.Gauge      // flows that have this backend, waiting or served
+	Waited *stats.Histogram // microseconds that granted flows waited
 
 	// OnEvent is told every change that is worth a line in the log; nil: nobody is. Set it before the backend is used.
 	OnEvent func(Event)
 	// Sessions ends flows by their server, for on-marked-down and on-marked-up. Set it before the backend is used.
 	Sessions Sessions
+
+	// servers is every server, in the order of the configuration; those that were added at run time come last. The list is
+	// immutable and replaced as a whole, under mu: whoever loads it may walk over it for as long as it likes, without a lock,
+	// and may then meet a server that has been removed since. Such a server stays what it is, a set of counters and a state: it is
+	// closed for good, so that nobody is led to it, and it goes when the last one who holds it lets go.
+	servers atomic.Pointer[[]*Server]
 
 	pool       *queue.Pool
 	fullConn   int64
@@ -132,9 +137,10 @@ func build(p *config.Proxy, fullConn, loops int, clock clock) (*Backend, error) 
 		persists:       p.Options.Persist || p.ForcePersist,
 		panicThreshold: p.PanicThreshold,
 	}
-	for i, c := range p.Servers {
-		s := newServer(b, c, i, loops)
-		b.Servers = append(b.Servers, s)
+	var servers []*Server
+	for _, c := range p.Servers {
+		s := newServer(b, c, loops)
+		servers = append(servers, s)
 		s.configure(p, c)
 		into := &b.active
 		if c.Backup {
@@ -144,20 +150,25 @@ func build(p *config.Proxy, fullConn, loops int, clock clock) (*Backend, error) 
 		into.servers = append(into.servers, s)
 		b.dynamic = b.dynamic || s.follows
 	}
+	b.servers.Store(&servers)
 	if err := b.buildGroups(p); err != nil {
 		return nil, err
 	}
-	for _, s := range b.Servers {
+	for _, s := range servers {
 		s.slots.Changed = s.changedLoad
 	}
 	b.serving.Store(b.decide())
-	for _, s := range b.Servers {
+	for _, s := range servers {
 		if b.serving.Load().chosen(b, s) {
 			s.slots.Open(anyLoop)
 		}
 	}
 	return b, nil
 }
+
+// Servers is every server now, in the order of the configuration, those that were added at run time last. The list is immutable:
+// keep it for one walk, and ask anew for the next. Any goroutine may call it.
+func (b *Backend) Servers() []*Server { return *b.servers.Load() }
 
 // anyLoop is the shard of counters that operators' changes use.
 const anyLoop = 0
@@ -176,7 +187,7 @@ func (b *Backend) ClearHighest() {
 	b.Flows.ClearHighest()
 	b.pool.ClearHighest()
 	b.Stats.ClearLongest()
-	for _, s := range b.Servers {
+	for _, s := range b.Servers() {
 		s.Flows.ClearHighest()
 		s.slots.ClearHighest()
 		s.Stats.ClearLongest()
@@ -190,7 +201,7 @@ func (b *Backend) Clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.downs = 0
-	for _, s := range b.Servers {
+	for _, s := range b.Servers() {
 		s.Stats.Clear()
 		s.check.failed, s.downs, s.observed = 0, 0, 0
 	}

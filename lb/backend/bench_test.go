@@ -13,7 +13,7 @@ func BenchmarkStateChange(b *testing.B) {
 	for _, a := range algorithms {
 		b.Run(a.name, func(b *testing.B) {
 			f := large(b, a, 4000)
-			s := f.Servers[1234]
+			s := f.Servers()[1234]
 			for b.Loop() {
 				s.SetHealth(HealthDown)
 				s.SetHealth(HealthUp)
@@ -29,14 +29,14 @@ func BenchmarkAllDown(b *testing.B) {
 		b.Run(a.name, func(b *testing.B) {
 			f := large(b, a, 4000)
 			for b.Loop() {
-				for _, s := range f.Servers {
+				for _, s := range f.Servers() {
 					s.SetHealth(HealthDown)
 				}
-				for _, s := range f.Servers {
+				for _, s := range f.Servers() {
 					s.SetHealth(HealthUp)
 				}
 			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(2*len(f.Servers)*b.N), "ns/change")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(2*len(f.Servers())*b.N), "ns/change")
 		})
 	}
 }
@@ -45,7 +45,7 @@ func BenchmarkAllDown(b *testing.B) {
 func BenchmarkChecked(b *testing.B) {
 	f := large(b, algorithms[0], 4000)
 	for b.Loop() {
-		f.Servers[7].Checked(CheckResult{Status: CheckL4OK})
+		f.Servers()[7].Checked(CheckResult{Status: CheckL4OK})
 	}
 }
 

@@ -30,7 +30,7 @@ func TestCheckStatuses(t *testing.T) {
 // Tracking back to itself is refused, at any length, and so is tracking two.
 func TestFollowLoops(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("a", 0), server("b", 0), server("c", 0), server("d", 0)))
-	a, b, c, d := f.Servers[0], f.Servers[1], f.Servers[2], f.Servers[3]
+	a, b, c, d := f.Servers()[0], f.Servers()[1], f.Servers()[2], f.Servers()[3]
 	for _, step := range []struct {
 		s, t *Server
 		ok   bool
@@ -63,7 +63,7 @@ func TestMarked(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("a", 0, withChecks, downFlows, upFlows), server("x", 0, withChecks, downFlows, asBackup), server("y", 0, asBackup)))
 	var e ended
 	f.Sessions = &e
-	a, x := f.Servers[0], f.Servers[1]
+	a, x := f.Servers()[0], f.Servers()[1]
 	var held []*caller
 	step := func(what string, do func(), want ...string) {
 		t.Helper()
@@ -103,7 +103,7 @@ func TestMovedWaiters(t *testing.T) {
 	f.Start()
 	served := f.admit("served")
 	w := f.admitMany(3)
-	a := f.Servers[0]
+	a := f.Servers()[0]
 	a.SetHealth(HealthDown)
 	for _, c := range w {
 		c.told = 0
@@ -111,7 +111,7 @@ func TestMovedWaiters(t *testing.T) {
 	}
 	w[2].waits("x")
 	f.release(served)
-	x := f.Servers[1]
+	x := f.Servers()[1]
 	x.SetAdmin(Maint)
 	last := f.admit("refused")
 	if last.outcome != NoServer {
@@ -132,10 +132,10 @@ func TestMovedWaiters(t *testing.T) {
 	f = newFarm(t, proxy(config.RoundRobin, server("a", 2, withChecks), server("b", 1)))
 	f.OnEvent = func(e Event) { lines = append(lines, e.Text) }
 	f.Start()
-	f.Servers[0].SetHealth(HealthDown)
+	f.Servers()[0].SetHealth(HealthDown)
 	w = f.admitMany(4)
 	lines = nil
-	f.Servers[0].SetHealth(HealthUp)
+	f.Servers()[0].SetHealth(HealthUp)
 	if want := "Server b/a is UP, changed from CLI. 2 active and 0 backup servers online. 2 sessions requeued, 0 total in queue."; len(lines) != 1 || lines[0] != want {
 		t.Errorf("%q", lines)
 	}
@@ -149,18 +149,18 @@ func TestEvents(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("a", 0, withChecks)))
 	var events []Event
 	f.OnEvent = func(e Event) { events = append(events, e) }
-	f.Servers[0].SetAdmin(Maint)
-	f.Servers[0].SetAdmin(Ready)
+	f.Servers()[0].SetAdmin(Maint)
+	f.Servers()[0].SetAdmin(Ready)
 	if len(events) > 0 {
 		t.Errorf("told before the start: %v", events[0].Text)
 	}
 	f.Start()
-	f.Servers[0].Checked(CheckResult{Status: CheckL4Timeout, Duration: 2500 * time.Millisecond})
+	f.Servers()[0].Checked(CheckResult{Status: CheckL4Timeout, Duration: 2500 * time.Millisecond})
 	if len(events) != 2 {
 		t.Fatalf("%d events", len(events))
 	}
 	e := events[0]
-	if e.Kind != EventState || e.Backend != f.Backend || e.Server != f.Servers[0] || e.Severity != 1 || e.MailSeverity() != 1 ||
+	if e.Kind != EventState || e.Backend != f.Backend || e.Server != f.Servers()[0] || e.Severity != 1 || e.MailSeverity() != 1 ||
 		e.Check.Status != CheckL4Timeout || e.From.Text != "UP" || e.To.Text != "DOWN" ||
 		!strings.HasPrefix(e.Text, "Server b/a is DOWN, reason: Layer4 timeout, check duration: 2500ms. 0 active") {
 		t.Errorf("%+v", e)
@@ -190,8 +190,8 @@ func TestStatesUnderLoad(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i, s := range followers.Servers {
-				if err := s.Follow(b.Servers[i]); err != nil {
+			for i, s := range followers.Servers() {
+				if err := s.Follow(b.Servers()[i]); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -214,7 +214,7 @@ func TestStatesUnderLoad(t *testing.T) {
 				go func() {
 					defer all.Done()
 					for i := range 400 {
-						s := b.Servers[(i*7+n)%4]
+						s := b.Servers()[(i*7+n)%4]
 						switch (i*5 + n*3) % 11 {
 						case 0, 1, 2, 3:
 							s.Checked(CheckResult{Status: CheckL4Failed})
@@ -227,21 +227,21 @@ func TestStatesUnderLoad(t *testing.T) {
 						default:
 							s.Status()
 							b.Status()
-							followers.Servers[n%2].Status()
+							followers.Servers()[n%2].Status()
 						}
 					}
 				}()
 			}
 			ask(&all, b, 2, 400)
 			all.Wait()
-			for _, s := range b.Servers {
+			for _, s := range b.Servers() {
 				s.SetAdmin(Ready)
 				s.SetWeight(1)
 				s.SetHealth(HealthUp)
 			}
 			consistent(t, b)
-			for i, s := range followers.Servers {
-				if s.operationNow() != Running || s.adminNow() != b.Servers[i].adminNow() {
+			for i, s := range followers.Servers() {
+				if s.operationNow() != Running || s.adminNow() != b.Servers()[i].adminNow() {
 					t.Errorf("%s: %d %d", s.Name, s.operationNow(), s.adminNow())
 				}
 			}
@@ -317,7 +317,7 @@ func consistent(t *testing.T, b *Backend) {
 	if !c.equal(b.decide()) {
 		t.Errorf("%+v serves, and should %+v", c, b.decide())
 	}
-	for _, s := range b.Servers {
+	for _, s := range b.Servers() {
 		if s.slots.IsOpen() != c.chosen(b, s) {
 			t.Errorf("%s is open: %v", s.Name, s.slots.IsOpen())
 		}
@@ -334,13 +334,13 @@ func TestPersist(t *testing.T) {
 		set(p)
 		f := newFarm(t, p)
 		served, waiting := f.admit("served"), f.admit("waiting")
-		f.Servers[0].SetHealth(HealthDown)
+		f.Servers()[0].SetHealth(HealthDown)
 		waiting.waits("a")
 		f.release(served)
 		waiting.waits("a")
 		next := f.admit("next")
 		next.holds("x", 0)
-		f.Servers[0].SetHealth(HealthUp)
+		f.Servers()[0].SetHealth(HealthUp)
 		waiting.holds("a", 1)
 		f.release(waiting, next)
 		f.quiet()
@@ -353,26 +353,26 @@ func TestPanicServes(t *testing.T) {
 		p := a.proxy(server("a", 0, withChecks), server("b", 0, withChecks), server("c", 0, withChecks), server("x", 0, asBackup))
 		p.PanicThreshold = 60
 		f := newFarm(t, p)
-		f.Servers[0].SetHealth(HealthDown)
-		f.Servers[1].SetHealth(HealthDown)
+		f.Servers()[0].SetHealth(HealthDown)
+		f.Servers()[1].SetHealth(HealthDown)
 		var callers []*caller
 		for i := range 90 {
 			callers = append(callers, f.admit("in panic", from(fmt.Sprint("192.0.2.", i))))
 		}
-		for _, s := range f.Servers[:3] {
+		for _, s := range f.Servers()[:3] {
 			if s.Served() == 0 && a.name != "first" {
 				t.Errorf("%s: %s serves none", a.name, s.Name)
 			}
 		}
-		if f.Servers[3].Served() > 0 {
+		if f.Servers()[3].Served() > 0 {
 			t.Errorf("%s: the backup serves", a.name)
 		}
-		f.Servers[1].SetHealth(HealthUp)
-		before := f.Servers[0].Served()
+		f.Servers()[1].SetHealth(HealthUp)
+		before := f.Servers()[0].Served()
 		for i := range 90 {
 			callers = append(callers, f.admit("after it", from(fmt.Sprint("192.0.2.", i))))
 		}
-		if f.Servers[0].Served() != before {
+		if f.Servers()[0].Served() != before {
 			t.Errorf("%s: the server that is down is still used", a.name)
 		}
 		f.release(callers...)

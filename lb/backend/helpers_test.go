@@ -175,7 +175,7 @@ func (c *caller) waits(name string) {
 // served fails the test unless the servers have that many flows, in order.
 func (f *farm) served(want ...int) {
 	f.t.Helper()
-	for i, s := range f.Servers {
+	for i, s := range f.Servers() {
 		if s.Served() != want[i] || int(s.Flows.Value()) != want[i] {
 			f.t.Errorf("%s serves %d (gauge %d), not %d", s.Name, s.Served(), s.Flows.Value(), want[i])
 		}
@@ -191,7 +191,7 @@ func (f *farm) quiet() {
 	if n := f.Queued(); n != 0 {
 		f.t.Errorf("%d wait at the backend", n)
 	}
-	for _, s := range f.Servers {
+	for _, s := range f.Servers() {
 		if s.Served() != 0 || s.Flows.Value() != 0 || s.Queued() != 0 {
 			f.t.Errorf("%s serves %d, gauge %d, queue %d", s.Name, s.Served(), s.Flows.Value(), s.Queued())
 		}

@@ -21,7 +21,7 @@ func TestDynamicLimit(t *testing.T) {
 	} {
 		f := newFarm(t, proxy(config.RoundRobin, server("a", test.maxConn, minConn(test.minConn))))
 		f.Flows.Add(int64(test.flows))
-		if got := f.Servers[0].slots.Limit(); got != test.want {
+		if got := f.Servers()[0].slots.Limit(); got != test.want {
 			t.Errorf("minconn %d maxconn %d fullconn %d: limit %d at %d flows, not %d", test.minConn, test.maxConn, fullConn, got, test.flows, test.want)
 		}
 	}
@@ -64,7 +64,7 @@ func TestRisingLimitIsSeenByChoice(t *testing.T) {
 			f := newFarm(t, a.proxy(server("a", 10, minConn(1)))) // the limit is the number of flows
 			for i, c := range f.admitMany(10) {
 				if c.Queued {
-					t.Errorf("flow %d queued, at a limit of %d", i, f.Servers[0].slots.Limit())
+					t.Errorf("flow %d queued, at a limit of %d", i, f.Servers()[0].slots.Limit())
 				}
 			}
 		})
@@ -77,12 +77,12 @@ func TestSetMaxConn(t *testing.T) {
 			f := newFarm(t, a.proxy(server("a", 2)))
 			callers := f.admitMany(10)
 			f.served(2)
-			f.Servers[0].SetMaxConn(5)
+			f.Servers()[0].SetMaxConn(5)
 			f.served(5)
-			if n := f.Servers[0].MaxConn(); n != 5 {
+			if n := f.Servers()[0].MaxConn(); n != 5 {
 				t.Errorf("limit %d", n)
 			}
-			f.Servers[0].SetMaxConn(1)
+			f.Servers()[0].SetMaxConn(1)
 			f.served(5) // they are let finish
 			f.release(callers[:4]...)
 			f.served(1)
@@ -90,9 +90,9 @@ func TestSetMaxConn(t *testing.T) {
 			f.served(1)
 			callers[5].holds("a", 1)
 			callers[6].told = 0
-			f.Servers[0].SetMaxConn(0)
+			f.Servers()[0].SetMaxConn(0)
 			f.served(5)
-			if f.Servers[0].MaxConn() != 0 {
+			if f.Servers()[0].MaxConn() != 0 {
 				t.Error("there is a limit")
 			}
 			if c := f.admit("after"); c.outcome != Granted || c.Queued {
@@ -116,7 +116,7 @@ func TestRisingLoadServesWaitersElsewhere(t *testing.T) {
 	} else {
 		f.release(c)
 	}
-	f.Servers[0].SetMaxConn(5) // at n flows n/2
+	f.Servers()[0].SetMaxConn(5) // at n flows n/2
 	first, second := f.admit("first", x), f.admit("second", x)
 	first.holds("a", 0)
 	second.waits("a")
@@ -131,7 +131,7 @@ func TestSetMaxConnIsSeenByChoice(t *testing.T) {
 	for _, a := range algorithms {
 		f := newFarm(t, a.proxy(server("a", 1)))
 		f.admit("x")
-		f.Servers[0].SetMaxConn(2)
+		f.Servers()[0].SetMaxConn(2)
 		if c := f.admit("y"); c.Queued {
 			t.Errorf("%s: it queued", a.name)
 		}
@@ -141,7 +141,7 @@ func TestSetMaxConnIsSeenByChoice(t *testing.T) {
 // A limit that is raised at run time does not begin to follow the load: minconn was not given.
 func TestSetMaxConnStaysFixed(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("a", 2, rising(time.Second))))
-	f.Servers[0].SetMaxConn(6)
+	f.Servers()[0].SetMaxConn(6)
 	for _, c := range f.admitMany(6) {
 		c.holds("a", 0)
 	}
@@ -151,10 +151,10 @@ func TestSetMaxConnStaysFixed(t *testing.T) {
 // A lowered maxconn bounds the limit even below minconn.
 func TestSetMaxConnBelowMinConn(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("a", 20, minConn(5))))
-	f.Servers[0].SetMaxConn(3)
+	f.Servers()[0].SetMaxConn(3)
 	f.admitMany(10)
 	f.served(3)
-	f.Servers[0].SetMaxConn(20)
+	f.Servers()[0].SetMaxConn(20)
 	f.served(10)
 }
 
@@ -162,7 +162,7 @@ func TestSetMaxConnBelowMinConn(t *testing.T) {
 // limit gains without any flow's help.
 func TestSlowStart(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("a", 10, weight(100), rising(10*time.Second)), server("b", 1, weight(100))))
-	a := f.Servers[0]
+	a := f.Servers()[0]
 	if a.effectiveWeight() != 100 || a.slots.Limit() != 10 {
 		t.Error("slow start at the process's start")
 	}
@@ -189,7 +189,7 @@ func TestSlowStart(t *testing.T) {
 // The weight ramp reaches the algorithm: a rising server gets its share of the flows only.
 func TestSlowStartShares(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("a", 0, weight(100), rising(10*time.Second)), server("b", 0, weight(100))))
-	a := f.Servers[0]
+	a := f.Servers()[0]
 	a.SetMaintenance(true)
 	a.SetMaintenance(false)
 	for _, step := range []struct{ percent, want int }{{10, 9}, {25, 20}, {50, 33}, {100, 50}} {
@@ -207,7 +207,7 @@ func TestSlowStartShares(t *testing.T) {
 func TestSlowStartStaticWeight(t *testing.T) {
 	for _, p := range []func(...*config.Server) *config.Proxy{by(config.StaticRR), by(config.SourceHash)} {
 		f := newFarm(t, p(server("a", 8, weight(10), rising(8*time.Second)), server("b", 0, weight(10))))
-		a := f.Servers[0]
+		a := f.Servers()[0]
 		a.SetMaintenance(true)
 		a.SetMaintenance(false)
 		if a.effectiveWeight() != 10 {
@@ -234,7 +234,7 @@ func TestSlowStartStaticWeight(t *testing.T) {
 // Slow start cuts what minconn and fullconn allow.
 func TestSlowStartOfDynamicLimit(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("a", 40, minConn(10), rising(10*time.Second))))
-	a := f.Servers[0]
+	a := f.Servers()[0]
 	a.SetMaintenance(true)
 	a.SetMaintenance(false)
 	f.time.move(5 * time.Second)
@@ -247,7 +247,7 @@ func TestSlowStartOfDynamicLimit(t *testing.T) {
 // A server that goes away while it rises and comes back begins anew, with one chain of steps.
 func TestSlowStartAgain(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("a", 10, weight(100), rising(10*time.Second))))
-	a := f.Servers[0]
+	a := f.Servers()[0]
 	for range 5 {
 		a.SetMaintenance(true)
 		a.SetMaintenance(false)

@@ -90,7 +90,7 @@ func (b *Backend) giveBack(r *Request) {
 // fillDynamic hands out the slots that limits have gained because the backend has more flows now, and tells the algorithm,
 // which may have passed over a server that was full.
 func (b *Backend) fillDynamic(loop int) {
-	for _, s := range b.Servers {
+	for _, s := range b.Servers() {
 		if !s.follows {
 			continue
 		}

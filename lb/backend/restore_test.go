@@ -51,7 +51,7 @@ func TestRestore(t *testing.T) {
 		f := newFarm(t, proxy(config.RoundRobin, test.server, server("other", 0)))
 		var logged []string
 		f.OnEvent = func(e Event) { logged = append(logged, e.Text) }
-		s := f.Servers[0]
+		s := f.Servers()[0]
 		if taken := s.Restore(test.saved); taken == test.refused {
 			t.Errorf("%s: taken over: %v", test.name, taken)
 		}
@@ -90,7 +90,7 @@ func (f *farm) isGiven(name string) bool {
 // A server that was found down comes back as one that had been seen going down, after rise successes.
 func TestRestoredServerComesBack(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("s", 0, checked)))
-	s := f.Servers[0]
+	s := f.Servers()[0]
 	s.Restore(Saved{Operation: Stopped, Weight: 1, InitialWeight: 1, WasChecked: true, Status: CheckL4Failed})
 	f.Start()
 	for i, want := range []string{"DOWN 1/2", "UP"} {
@@ -104,7 +104,7 @@ func TestRestoredServerComesBack(t *testing.T) {
 // A slow start goes on where it was.
 func TestRestoreSlowStart(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("s", 0, checked, rising(100*time.Second), weight(100))))
-	s := f.Servers[0]
+	s := f.Servers()[0]
 	s.Restore(Saved{Operation: Starting, Weight: 100, InitialWeight: 100, Health: 4, WasChecked: true, SinceChange: 30 * time.Second})
 	f.Start()
 	if st := s.Status(); st.Operation != Starting || st.SlowStart != 30 {
@@ -119,7 +119,7 @@ func TestRestoreSlowStart(t *testing.T) {
 // One that tracks another has the other's restored state, not its own.
 func TestRestoreTracking(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("s", 0, checked), server("follower", 0)))
-	s, follower := f.Servers[0], f.Servers[1]
+	s, follower := f.Servers()[0], f.Servers()[1]
 	if err := follower.Follow(s); err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestRestoreTracking(t *testing.T) {
 // Checks that the operator had turned off stay off.
 func TestRestoreChecksOff(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("s", 0, checked, agented)))
-	s := f.Servers[0]
+	s := f.Servers()[0]
 	s.Restore(Saved{Operation: Running, Weight: 1, InitialWeight: 1, Health: 4, WasChecked: true, ChecksOff: true, AgentOff: true})
 	if s.CheckEnabled() || s.AgentEnabled() {
 		t.Error("checks are on")

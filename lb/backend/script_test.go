@@ -242,7 +242,7 @@ func (w *world) start() {
 		b.Sessions = w
 		b.OnEvent = func(e Event) { w.logged = append(w.logged, fmt.Sprintf("<%d>%s", e.Severity|16<<3, e.Text)) }
 		w.backends[p.Name] = b
-		for _, s := range b.Servers {
+		for _, s := range b.Servers() {
 			name := p.Name + "/" + s.Name
 			w.servers[name] = s
 			s.OnHasten = func(d time.Duration) { w.hastened = append(w.hastened, fmt.Sprint(name, " ", d)) }
@@ -251,7 +251,7 @@ func (w *world) start() {
 	for _, p := range w.proxies {
 		for i, c := range p.Servers {
 			if c.Track != "" {
-				w.must(w.backends[p.Name].Servers[i].Follow(w.servers[c.Track]))
+				w.must(w.backends[p.Name].Servers()[i].Follow(w.servers[c.Track]))
 			}
 		}
 	}

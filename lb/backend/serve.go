@@ -57,7 +57,7 @@ func (b *Backend) buildGroups(p *config.Proxy) error {
 		}
 		b.bound = b.bound || g.algorithm != nil && g.algorithm.Waits()
 	}
-	for _, s := range b.Servers {
+	for _, s := range b.Servers() {
 		s.given, s.givenInPanic = s.effectiveWeight(), s.panicWeight()
 		s.count(1)
 		if s.group == &b.active {
@@ -172,7 +172,7 @@ func (s *Server) apply() (moved int) {
 		moved = s.open()
 	}
 	if !same {
-		for _, x := range b.Servers {
+		for _, x := range b.Servers() {
 			if x != s && now.chosen(b, x) {
 				x.slots.Open(anyLoop)
 			}
@@ -189,7 +189,7 @@ func (s *Server) apply() (moved int) {
 		moved = s.close()
 	}
 	if !same {
-		for _, x := range b.Servers {
+		for _, x := range b.Servers() {
 			if x != s && !now.chosen(b, x) {
 				x.close()
 			}

@@ -13,8 +13,9 @@ import (
 // Server is one server of a backend.
 type Server struct {
 	Name   string
-	ID     int // as configured or assigned, from 1
-	Index  int // in Backend.Servers
+	ID     int            // as configured or assigned, from 1
+	Config *config.Server // what its line said; never changed
+	Data   any            // its user's own: lb/flow keeps there how the server is reached
 	Stats  *stats.Counters
 	Flows  stats.Gauge      // flows that hold a slot
 	Waited *stats.Histogram // microseconds that granted flows waited
@@ -54,9 +55,9 @@ type Server struct {
 	rising    atomic.Int64  // when slow start began, on the backend's clock; 0: it is over
 }
 
-func newServer(b *Backend, c *config.Server, index, loops int) *Server {
+func newServer(b *Backend, c *config.Server, loops int) *Server {
 	s := &Server{
-		Name: c.Name, ID: c.ID, Index: index, Stats: stats.New(loops), Waited: stats.NewHistogram(loops),
+		Name: c.Name, ID: c.ID, Config: c, Stats: stats.New(loops), Waited: stats.NewHistogram(loops),
 		backend: b, minConn: int64(c.MinConn), maxQueue: c.MaxQueue, slowStart: c.SlowStart,
 	}
 	s.maxConn.Store(queue.Unlimited)
@@ -74,6 +75,9 @@ func newServer(b *Backend, c *config.Server, index, loops int) *Server {
 	s.slots.Data = s
 	return s
 }
+
+// Backend is the backend that the server belongs to.
+func (s *Server) Backend() *Backend { return s.backend }
 
 // dynamicLimit is the limit for the moment. With minconn it follows the backend's flows: in proportion to them, maxconn from
 // fullconn on, not below minconn, and never above maxconn, which may have been lowered since. During slow start it is cut to the share of the time that has passed, at least 1.

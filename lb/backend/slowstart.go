@@ -48,7 +48,7 @@ func (b *Backend) Start() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.started = true
-	for _, s := range b.Servers {
+	for _, s := range b.Servers() {
 		if s.onNew && s.slowStart > 0 && s.operation == Running {
 			s.operation = Starting
 			s.rising.Store(max(int64(b.clock.now()), 1))

@@ -19,7 +19,7 @@ func TestMaintenanceSendsBack(t *testing.T) {
 		served = f.admit("served", x)
 	}
 	w := f.admitMany(4, x)
-	a := f.Servers[0]
+	a := f.Servers()[0]
 	a.SetMaintenance(true)
 	for _, c := range w {
 		if c.told != 1 || c.Server != nil {
@@ -63,22 +63,22 @@ func TestComingBackTakesWaiters(t *testing.T) {
 			}
 			t.Run(change.name+" "+a.name, func(t *testing.T) {
 				f := newFarm(t, a.proxy(server("a", 3), server("b", 1)))
-				change.out(f.Servers[0])
+				change.out(f.Servers()[0])
 				callers := f.admitMany(10)
 				f.served(0, 1)
-				change.back(f.Servers[0])
+				change.back(f.Servers()[0])
 				f.served(3, 1)
 				for i, c := range callers[1:4] { // the first three of the queue
 					if c.where() != "a" {
 						t.Errorf("%d of the queue holds %s", i, c.where())
 					}
 				}
-				change.out(f.Servers[0])
+				change.out(f.Servers()[0])
 				f.release(callers[1:4]...)
 				f.served(0, 1)
 				f.release(callers[0])
 				f.served(0, 1)
-				change.back(f.Servers[0])
+				change.back(f.Servers()[0])
 				f.served(3, 1)
 				f.release(callers[4:]...)
 				f.quiet()
@@ -95,7 +95,7 @@ func TestNoServer(t *testing.T) {
 	if !f.Usable() {
 		t.Error("not usable")
 	}
-	f.Servers[0].SetMaintenance(true)
+	f.Servers()[0].SetMaintenance(true)
 	if f.Usable() {
 		t.Error("usable")
 	}
@@ -107,7 +107,7 @@ func TestNoServer(t *testing.T) {
 	f.release(refused, served)
 	waiting.waits("")
 	f.served(0, 0)
-	f.Servers[1].SetMaintenance(false)
+	f.Servers()[1].SetMaintenance(false)
 	waiting.holds("b", 1)
 	f.release(waiting)
 	f.quiet()
@@ -115,7 +115,7 @@ func TestNoServer(t *testing.T) {
 	// Bound ones are sent back and then told so.
 	f = newFarm(t, proxy(config.SourceHash, server("a", 1)))
 	served, waiting = f.admit("served"), f.admit("waiting")
-	f.Servers[0].SetMaintenance(true)
+	f.Servers()[0].SetMaintenance(true)
 	if waiting.told != 1 || f.Retry(&waiting.Request) != NoServer {
 		t.Errorf("told %d times, and then admitted", waiting.told)
 	}
@@ -137,7 +137,7 @@ func TestBackups(t *testing.T) {
 				f := newFarm(t, p)
 				set := func(out bool, servers ...int) {
 					for _, i := range servers {
-						f.Servers[i].SetMaintenance(out)
+						f.Servers()[i].SetMaintenance(out)
 					}
 				}
 				// tell lets those who were sent back ask again.
@@ -169,7 +169,7 @@ func TestBackups(t *testing.T) {
 					told()
 					var ends []*caller
 					for _, c := range callers {
-						if c.Server == f.Servers[3] {
+						if c.Server == f.Servers()[3] {
 							ends = append(ends, c)
 						}
 					}
@@ -182,11 +182,11 @@ func TestBackups(t *testing.T) {
 				set(false, 0, 1)
 				told()
 				for _, c := range callers { // whom backups serve is let finish, and nobody follows
-					if c.Server != nil && c.Server.Index > 1 {
+					if c.Server != nil && c.Server.ID > 2 {
 						f.release(c)
 					}
 				}
-				for _, s := range f.Servers[2:] {
+				for _, s := range f.Servers()[2:] {
 					if s.Served() != 0 || s.Queued() != 0 {
 						t.Errorf("%s serves %d and has a queue of %d while an active server is there", s.Name, s.Served(), s.Queued())
 					}
@@ -222,13 +222,13 @@ func TestOnlyBackups(t *testing.T) {
 func TestWeightZeroUsesBackup(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("a", 1), server("x", 1, asBackup)))
 	served, waiting := f.admit("served"), f.admit("waiting")
-	f.Servers[0].SetWeight(0)
+	f.Servers()[0].SetWeight(0)
 	waiting.holds("x", 1)
 	f.admit("next").waits("x") // the one backup stands for all: one waits for it alone
 	if f.Movable() {
 		t.Error("there is nowhere to move to")
 	}
-	f.Servers[0].SetWeight(1)
+	f.Servers()[0].SetWeight(1)
 	if w := f.order[len(f.order)-1]; w.name != "next" || w.Server != nil {
 		t.Error("it was not sent back when the active server came")
 	}
@@ -243,7 +243,7 @@ func TestMovable(t *testing.T) {
 		if f.Movable() == a.bound {
 			t.Errorf("%s: movable %v", a.name, f.Movable())
 		}
-		f.Servers[1].SetMaintenance(true)
+		f.Servers()[1].SetMaintenance(true)
 		if f.Movable() {
 			t.Errorf("%s: movable with one server", a.name)
 		}
@@ -253,13 +253,13 @@ func TestMovable(t *testing.T) {
 // Weights set at run time count for the next flow.
 func TestSetWeight(t *testing.T) {
 	f := newFarm(t, proxy(config.RoundRobin, server("a", 0), server("b", 0)))
-	f.Servers[0].SetWeight(3)
-	if f.Servers[0].Weight() != 3 {
-		t.Errorf("weight %d", f.Servers[0].Weight())
+	f.Servers()[0].SetWeight(3)
+	if f.Servers()[0].Weight() != 3 {
+		t.Errorf("weight %d", f.Servers()[0].Weight())
 	}
 	f.admitMany(40)
 	f.served(30, 10)
-	f.Servers[0].SetWeight(0)
+	f.Servers()[0].SetWeight(0)
 	f.admitMany(10)
 	f.served(30, 20)
 }

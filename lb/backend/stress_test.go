@@ -68,7 +68,7 @@ func TestStress(t *testing.T) {
 						}
 						if outcome == Granted {
 							granted.Add(1)
-							at := m.Server.Index
+							at := m.Server.ID - 1
 							if n := inside[at].Add(1); n > highest[at] {
 								t.Errorf("%s serves %d", m.Server.Name, n)
 							}
@@ -93,10 +93,10 @@ func TestStress(t *testing.T) {
 						return
 					default:
 					}
-					s := b.Servers[1+random.IntN(4)] // a stays, so that who waits is served
+					s := b.Servers()[1+random.IntN(4)] // a stays, so that who waits is served
 					switch random.IntN(4) {
 					case 0:
-						b.Servers[0].SetMaxConn(1 + random.IntN(3))
+						b.Servers()[0].SetMaxConn(1 + random.IntN(3))
 					case 1:
 						s.SetWeight(random.IntN(3))
 					default:

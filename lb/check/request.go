@@ -154,7 +154,7 @@ func serverState(s *Server, t *Target, node string) string {
 		address, port = t.Traffic.Addr().String(), strconv.Itoa(int(t.Traffic.Port()))
 	}
 	weight, served := 0, 0
-	for _, other := range s.backend.Servers {
+	for _, other := range s.backend.Servers() {
 		served += other.Served()
 		if other.Usable() {
 			weight += other.Weight()

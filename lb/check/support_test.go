@@ -186,7 +186,7 @@ func newBed(t testing.TB, text string, o Options) *bed {
 			if s.Check.Agent {
 				agent = &Target{Addr: poller.IP(netip.AddrPortFrom(s.Address.IP, uint16(s.Check.AgentPort)))}
 			}
-			if b.servers[p.Name], err = b.checker.Add(be, be.Servers[i], p, s, newTarget(s), agent); err != nil {
+			if b.servers[p.Name], err = b.checker.Add(be, be.Servers()[i], p, s, newTarget(s), agent); err != nil {
 				t.Fatal(err)
 			}
 		}

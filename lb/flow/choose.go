@@ -43,7 +43,7 @@ func (f *Flow) chosen(outcome backend.Outcome) {
 			f.countConnect(stats.Redispatches)
 		}
 		f.lastServer = f.slot
-		f.target = f.backend.Targets[f.lastServer.Index].Load()
+		f.target = TargetOf(f.lastServer)
 		f.connect()
 	case backend.Waiting: // from here on the backend owns the request
 		f.slot = nil

@@ -37,7 +37,7 @@ func TestHalfClose(t *testing.T) {
 	s.over()
 	s.counts(s.frontend.Stats, stats.Connections, 2, stats.Sessions, 2, stats.BytesIn, 14, stats.BytesOut, 19,
 		stats.ClientAborts, 0, stats.ServerAborts, 0)
-	s.counts(s.backend.Servers[0].Stats, stats.Connections, 2, stats.Sessions, 2, stats.BytesIn, 14, stats.BytesOut, 19)
+	s.counts(s.backend.Servers()[0].Stats, stats.Connections, 2, stats.Sessions, 2, stats.BytesIn, 14, stats.BytesOut, 19)
 }
 
 // Ends and bytes that arrive in one event are passed on in their order.
@@ -82,7 +82,7 @@ func TestServerResets(t *testing.T) {
 	s.line(`f b/s1 0/0/0 10 SD 1/1/0/0/0 0/0`)
 	s.over()
 	s.counts(s.frontend.Stats, stats.ServerAborts, 3, stats.ClientAborts, 0)
-	s.counts(s.backend.Servers[0].Stats, stats.ServerAborts, 3)
+	s.counts(s.backend.Servers()[0].Stats, stats.ServerAborts, 3)
 }
 
 func TestClientResets(t *testing.T) {

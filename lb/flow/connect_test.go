@@ -30,10 +30,10 @@ func TestRetries(t *testing.T) {
 		}
 		client.got("", "EOF")
 		s.line(fmt.Sprintf(`f b/s1 0/-1/%d 0 SC 1/1/0/0/3 0/0`, 3*test.pause.Milliseconds()))
-		for _, c := range []*stats.Counters{s.backend.Stats, s.backend.Servers[0].Stats} {
+		for _, c := range []*stats.Counters{s.backend.Stats, s.backend.Servers()[0].Stats} {
 			s.counts(c, stats.ConnectRefused, 4, stats.Retries, 3, stats.ConnectFailed, 1, stats.Redispatches, 0, stats.ConnectTimeouts, 0)
 		}
-		s.counts(s.backend.Servers[0].Stats, stats.Connections, 4, stats.Sessions, 1)
+		s.counts(s.backend.Servers()[0].Stats, stats.Connections, 4, stats.Sessions, 1)
 		s.over()
 	}
 }
@@ -84,8 +84,8 @@ func TestRedispatchAtOnce(t *testing.T) {
 	client.reset()
 	s.line(`f b/s2 0/0/0 0 CD 1/1/0/0/\+1 0/0`)
 	s.counts(s.backend.Stats, stats.Redispatches, 1, stats.Retries, 1, stats.ConnectRefused, 1)
-	s.counts(s.backend.Servers[0].Stats, stats.ConnectRefused, 1, stats.Sessions, 1)
-	s.counts(s.backend.Servers[1].Stats, stats.ConnectRefused, 0, stats.Sessions, 1)
+	s.counts(s.backend.Servers()[0].Stats, stats.ConnectRefused, 1, stats.Sessions, 1)
+	s.counts(s.backend.Servers()[1].Stats, stats.ConnectRefused, 0, stats.Sessions, 1)
 	s.over()
 }
 
@@ -98,7 +98,7 @@ func TestRedispatchOfBound(t *testing.T) {
 		s.backend.Retries, s.backend.RedispatchEvery = 3, test.every
 		down := 0
 		probe := s.client()
-		if s.backend.Servers[1].Served() == 1 {
+		if s.backend.Servers()[1].Served() == 1 {
 			down = 1
 		}
 		s.servers[down].accept()
@@ -135,20 +135,20 @@ func TestRedispatchOfBound(t *testing.T) {
 func TestRedispatchWaits(t *testing.T) {
 	s := newScript(t, scriptProxy(&config.Server{MaxConn: 1}, &config.Server{MaxConn: 1}))
 	s.backend.Retries, s.backend.RedispatchEvery = 3, -1
-	s.backend.Servers[0].SetMaintenance(true)
+	s.backend.Servers()[0].SetMaintenance(true)
 	holder := s.client()
 	s.servers[1].accept()
-	s.backend.Servers[0].SetMaintenance(false)
+	s.backend.Servers()[0].SetMaintenance(false)
 	s.servers[0].down()
 	client := s.client()
 	// The other is full, so it stays where a slot is free.
 	s.counts(s.backend.Stats, stats.ConnectRefused, 1, stats.Redispatches, 0, stats.Queued, 0)
-	s.backend.Servers[0].SetMaintenance(true)
+	s.backend.Servers()[0].SetMaintenance(true)
 	s.pass(time.Second)
 	s.counts(s.backend.Stats, stats.ConnectRefused, 2, stats.Queued, 0) // one active server: only the last retry moves
 	s.pass(time.Second)
 	s.counts(s.backend.Stats, stats.ConnectRefused, 3, stats.Redispatches, 0, stats.Queued, 1)
-	if s.backend.Servers[0].Served() != 0 {
+	if s.backend.Servers()[0].Served() != 0 {
 		t.Error("it waits for one server and holds a slot of the other")
 	}
 	s.pass(500 * time.Millisecond)
@@ -200,7 +200,7 @@ func TestConnectFailures(t *testing.T) {
 			if !target.Addr.IsValid() && !target.Addr.IsUnix() {
 				target.Addr = s.servers[0].listener.Addr()
 			}
-			s.backend.Targets[0].Store(&target)
+			SetTarget(s.backend.Servers()[0], &target)
 			s.client().got("", "EOF")
 			s.line(`f b/s1 0/-1/0 0 ` + test.letter + ` 1/1/0/0/0 0/0`)
 			for _, id := range []stats.ID{stats.ConnectRefused, stats.ConnectUnreached, stats.ConnectLocal, stats.ConnectReset, stats.ConnectTimeouts} {
@@ -219,7 +219,7 @@ func TestConnectFailures(t *testing.T) {
 func TestSOCKS4(t *testing.T) {
 	start := func() (*script, *peer, *peer) {
 		s := newScript(t, scriptProxy(&config.Server{}))
-		s.backend.Targets[0].Store(&Target{Addr: poller.IP(mustAddrPort("192.0.2.9:443")), SOCKS4: s.servers[0].listener.Addr()})
+		SetTarget(s.backend.Servers()[0], &Target{Addr: poller.IP(mustAddrPort("192.0.2.9:443")), SOCKS4: s.servers[0].listener.Addr()})
 		client, server := s.flow()
 		client.send("question")
 		have, _ := server.read()

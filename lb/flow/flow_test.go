@@ -4,7 +4,6 @@ import (
 	"math"
 	"net/netip"
 	"runtime"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -163,7 +162,7 @@ func newBench(t testing.TB, proxy *config.Proxy) *bench {
 	if b.origin.watch, err = l.Accepting(origins, b.origin); err != nil {
 		t.Fatal(err)
 	}
-	b.backend.Targets = makeTargets(len(proxy.Servers), &Target{Addr: origins.Addr()})
+	setTargets(b.backend, &Target{Addr: origins.Addr()})
 	clients, err := poller.Listen(loopback, poller.ListenOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -176,12 +175,10 @@ func newBench(t testing.TB, proxy *config.Proxy) *bench {
 	return b
 }
 
-func makeTargets(n int, t *Target) []atomic.Pointer[Target] {
-	targets := make([]atomic.Pointer[Target], n)
-	for i := range targets {
-		targets[i].Store(t)
+func setTargets(b *Backend, t *Target) {
+	for _, s := range b.Servers() {
+		SetTarget(s, t)
 	}
-	return targets
 }
 
 // until turns the loop until done, on this goroutine.

@@ -25,7 +25,7 @@ func TestHeaderInPieces(t *testing.T) {
 	for name, header := range map[string]string{"v1": v1, "v2": v2} {
 		for _, pieces := range []int{1, 2, len(header)} {
 			s := newScript(t, scriptProxy(&config.Server{}), acceptProxy)
-			s.backend.Targets[0].Store(&Target{Addr: s.servers[0].listener.Addr(), SendProxy: 2, ProxyUnique: true, ProxyAuthority: true})
+			SetTarget(s.backend.Servers()[0], &Target{Addr: s.servers[0].listener.Addr(), SendProxy: 2, ProxyUnique: true, ProxyAuthority: true})
 			client := s.client()
 			for i := range pieces {
 				if i > 0 {
@@ -136,7 +136,7 @@ func TestBadHeaders(t *testing.T) {
 func TestSendProxy(t *testing.T) {
 	for version := 1; version <= 2; version++ {
 		s := newScript(t, scriptProxy(&config.Server{}))
-		s.backend.Targets[0].Store(&Target{Addr: s.servers[0].listener.Addr(), SendProxy: version, ProxyCRC32C: true})
+		SetTarget(s.backend.Servers()[0], &Target{Addr: s.servers[0].listener.Addr(), SendProxy: version, ProxyCRC32C: true})
 		client, server := s.flow() // the header comes before the client has said anything
 		have, _ := server.read()
 		h, n, err := wire.Decode([]byte(have))

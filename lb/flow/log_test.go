@@ -112,7 +112,7 @@ func TestContStats(t *testing.T) {
 		client.send("67")
 		s.counts(s.frontend.Stats, stats.BytesIn, want)
 		client.reset()
-		for _, c := range []*stats.Counters{s.frontend.Stats, s.bind.Stats, s.backend.Stats, s.backend.Servers[0].Stats} {
+		for _, c := range []*stats.Counters{s.frontend.Stats, s.bind.Stats, s.backend.Stats, s.backend.Servers()[0].Stats} {
 			s.counts(c, stats.BytesIn, 7)
 		}
 		s.over()

@@ -95,7 +95,6 @@ func newScript(t *testing.T, p *config.Proxy, change ...func(*script)) *script {
 	logger, err := shipper.Logger(tcplog.LoggerOptions{Targets: []tcplog.Target{{Network: "udp", Address: s.log.LocalAddr().String(), Format: "raw"}}})
 	fatal(err)
 	s.frontend.Log, s.frontend.Format, s.frontend.ErrorFormat = logger, tcplog.TCP, tcplog.Error
-	s.backend.Targets = makeTargets(len(p.Servers), nil)
 	for i := range p.Servers {
 		v := &scriptServer{s: s, index: i}
 		v.listener, err = poller.Listen(loopback, poller.ListenOptions{})
@@ -103,7 +102,7 @@ func newScript(t *testing.T, p *config.Proxy, change ...func(*script)) *script {
 		v.watch, err = s.peers.Accepting(v.listener, nobody{})
 		fatal(err)
 		s.servers = append(s.servers, v)
-		s.backend.Targets[i].Store(&Target{Addr: v.listener.Addr()})
+		SetTarget(s.backend.Servers()[i], &Target{Addr: v.listener.Addr()})
 	}
 	clients, err := poller.Listen(loopback, poller.ListenOptions{})
 	fatal(err)
@@ -312,7 +311,7 @@ func (s *script) over() {
 			s.t.Errorf("the %s counts %d flows", what, n)
 		}
 	}
-	for _, v := range s.backend.Servers {
+	for _, v := range s.backend.Servers() {
 		if v.Served() != 0 || v.Queued() != 0 {
 			s.t.Errorf("%s serves %d and has a queue of %d", v.Name, v.Served(), v.Queued())
 		}
@@ -358,7 +357,7 @@ func (v *scriptServer) relisten(o poller.ListenOptions) {
 func (v *scriptServer) listen(o poller.ListenOptions) {
 	v.s.t.Helper()
 	var err error
-	if v.listener, err = poller.Listen(v.s.backend.Targets[v.index].Load().Addr, o); err != nil {
+	if v.listener, err = poller.Listen(TargetOf(v.s.backend.Servers()[v.index]).Addr, o); err != nil {
 		v.s.t.Fatal(err)
 	}
 	if v.watch, err = v.s.peers.Accepting(v.listener, nobody{}); err != nil {

@@ -20,7 +20,7 @@ func TestShutServers(t *testing.T) {
 			&config.Server{Backup: true})
 		s := newScript(t, p)
 		s.backend.Sessions = s.process
-		a, x := s.backend.Servers[0], s.backend.Servers[1]
+		a, x := s.backend.Servers()[0], s.backend.Servers()[1]
 		var clients, servers []*peer
 		for range 3 {
 			client, server := s.flow()
@@ -75,7 +75,7 @@ func TestShutServerWhileConnecting(t *testing.T) {
 	end := s.servers[0].blackHole()
 	client := s.client()
 	client.send("x")
-	s.backend.Servers[0].SetHealth(backend.HealthDown)
+	s.backend.Servers()[0].SetHealth(backend.HealthDown)
 	s.settle()
 	client.silent()
 	end()
@@ -88,7 +88,7 @@ func TestShutServerWhileConnecting(t *testing.T) {
 func TestObserve(t *testing.T) {
 	check := config.Check{Enabled: true, Rise: 2, Fall: 3}
 	s := newScript(t, scriptProxy(&config.Server{Observe: "layer4", ErrorLimit: 3, OnError: "mark-down", Check: check}))
-	server := s.backend.Servers[0]
+	server := s.backend.Servers()[0]
 	try := func() {
 		client := s.client()
 		client.reset()
@@ -124,7 +124,7 @@ func TestShutServerInTurns(t *testing.T) {
 		clients = append(clients, client)
 	}
 	h := &s.loop.shutter
-	h.pending, h.posted = map[*backend.Server]byte{s.backend.Servers[0]: 'D'}, true
+	h.pending, h.posted = map[*backend.Server]byte{s.backend.Servers()[0]: 'D'}, true
 	h.Deliver(nil)
 	s.counts(s.frontend.Stats, stats.ServerDown, 2)
 	s.settle()

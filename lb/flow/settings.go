@@ -89,7 +89,6 @@ type Bind struct {
 // Backend is where flows go: the servers' states and queues, and how to reach each of them.
 type Backend struct {
 	*backend.Backend
-	Targets []atomic.Pointer[Target] // by backend.Server.Index
 	// Direct is the way without a server: "dispatch" and "option transparent". Servers are not consulted then.
 	Direct *Target
 
@@ -123,6 +122,18 @@ type Target struct {
 	SmartConnect   bool        // hold the handshake's last ACK back for the first bytes
 	Unresolved     bool        // the server's name has no address: connecting fails
 }
+
+// SetTarget says how flows get to s from their next connect on. A server's first call comes before the server is used; after that
+// any goroutine may call it.
+func SetTarget(s *backend.Server, t *Target) {
+	if s.Data == nil {
+		s.Data = new(atomic.Pointer[Target])
+	}
+	s.Data.(*atomic.Pointer[Target]).Store(t)
+}
+
+// TargetOf is what SetTarget said last. Any goroutine may call it.
+func TargetOf(s *backend.Server) *Target { return s.Data.(*atomic.Pointer[Target]).Load() }
 
 // SourceUse is "usesrc": whose address the connection to the server comes from.
 type SourceUse uint8

@@ -75,7 +75,7 @@ func TestTimeouts(t *testing.T) {
 				ofClient, ofServer = 0, 1
 			}
 			s.counts(s.frontend.Stats, stats.ClientTimeouts, ofClient, stats.ServerTimeouts, ofServer)
-			s.counts(s.backend.Servers[0].Stats, stats.ServerTimeouts, ofServer)
+			s.counts(s.backend.Servers()[0].Stats, stats.ServerTimeouts, ofServer)
 			s.over()
 		})
 	}

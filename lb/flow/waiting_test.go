@@ -88,8 +88,8 @@ func TestGrantCrossesTimeout(t *testing.T) {
 	s.now--
 	s.now += 10 * time.Second
 	s.loop.Turn() // the first times out and frees its slot for the second, whose time is over in the same turn
-	if s.loop.count != 2 || s.backend.Servers[0].Served() != 1 {
-		t.Fatalf("%d flows, %d slots: the grant did not cross", s.loop.count, s.backend.Servers[0].Served())
+	if s.loop.count != 2 || s.backend.Servers()[0].Served() != 1 {
+		t.Fatalf("%d flows, %d slots: the grant did not cross", s.loop.count, s.backend.Servers()[0].Served())
 	}
 	first.got("", "EOF")
 	crossed.got("", "EOF")
@@ -97,7 +97,7 @@ func TestGrantCrossesTimeout(t *testing.T) {
 	s.line(`f b/s1 0/0/10000 0 sD .*`)
 	s.line(`f b/<NOSRV> 10000/-1/10000 0 sQ .*`)
 	s.counts(s.backend.Stats, stats.QueueTimeouts, 1, stats.Sessions, 3)
-	s.counts(s.backend.Servers[0].Stats, stats.QueueTimeouts, 0)
+	s.counts(s.backend.Servers()[0].Stats, stats.QueueTimeouts, 0)
 	server := s.servers[0].accept()
 	server.got("x", "")
 	last.reset()
@@ -200,19 +200,19 @@ func TestSentBack(t *testing.T) {
 	s.client()
 	s.settle()
 	at := 0
-	if s.backend.Servers[1].Served() == 1 {
+	if s.backend.Servers()[1].Served() == 1 {
 		at = 1
 	}
 	other := s.servers[1-at]
 	w := []*peer{s.client(), s.client(), s.client()}
 	other.none()
 	s.pass(time.Second)
-	s.backend.Servers[at].SetMaintenance(true)
+	s.backend.Servers()[at].SetMaintenance(true)
 	server := other.accept()
 	w[0].send("x")
 	server.got("x", "")
 	s.pass(time.Second)
-	s.backend.Servers[1-at].SetMaintenance(true)
+	s.backend.Servers()[1-at].SetMaintenance(true)
 	for _, c := range w[1:] {
 		c.got("", "EOF")
 		s.line(`f b/<NOSRV> \d+/-1/2000 0 SC .*`)
@@ -234,12 +234,12 @@ func TestSentBackKeepsItsTime(t *testing.T) {
 	s.backend.Timeouts.Queue = 5000
 	s.client()
 	at := 0
-	if s.backend.Servers[1].Served() == 1 {
+	if s.backend.Servers()[1].Served() == 1 {
 		at = 1
 	}
 	a, b := s.client(), s.client()
 	s.pass(4 * time.Second)
-	s.backend.Servers[at].SetMaintenance(true) // one gets the other server, one waits there
+	s.backend.Servers()[at].SetMaintenance(true) // one gets the other server, one waits there
 	s.settle()
 	s.counts(s.backend.Stats, stats.Sessions, 2)
 	s.pass(time.Second - time.Millisecond)
@@ -248,8 +248,8 @@ func TestSentBackKeepsItsTime(t *testing.T) {
 	b.got("", "EOF")
 	a.silent()
 	s.line(`f b/<NOSRV> 5000/-1/5000 0 sQ .*`)
-	s.counts(s.backend.Servers[1-at].Stats, stats.QueueTimeouts, 1)
-	s.counts(s.backend.Servers[at].Stats, stats.QueueTimeouts, 0)
+	s.counts(s.backend.Servers()[1-at].Stats, stats.QueueTimeouts, 1)
+	s.counts(s.backend.Servers()[at].Stats, stats.QueueTimeouts, 0)
 }
 
 // A flow that gives up while another loop grants it a slot looks at nothing that the other writes. (What fails here is the
