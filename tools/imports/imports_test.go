@@ -30,6 +30,7 @@ type room struct {
 var rooms = map[string]room{
 	"poller":         {foreign: "golang.org/x/sys/unix"},
 	"ebpf":           {foreign: "github.com/cilium/ebpf github.com/cilium/ebpf/link golang.org/x/sys/unix"},
+	"netns":          {foreign: "golang.org/x/sys/unix github.com/vishvananda/netns"},
 	"lb/config":      {never: "net/http"},
 	"lb/wire":        {never: "net time os syscall"},
 	"lb/balance":     {never: "net os syscall time"},
@@ -43,7 +44,7 @@ var rooms = map[string]room{
 	"lb/resolve":     {ours: "lb/config", foreign: "github.com/miekg/dns", never: "net/http"},
 	"lb/check":       {ours: "poller lb/config lb/wire lb/backend lb/stats"},
 	"lb/flow":        {ours: "poller lb/wire lb/backend lb/stats lb/tcplog", never: "net os syscall"},
-	"lb":             {ours: "poller lb/config lb/wire lb/balance lb/queue lb/stats lb/tcplog lb/backend lb/resolve lb/check lb/flow lb/statefile lb/mail lb/admin"},
+	"lb":             {ours: "poller netns lb/config lb/wire lb/balance lb/queue lb/stats lb/tcplog lb/backend lb/resolve lb/check lb/flow lb/statefile lb/mail lb/admin"},
 	"lb/admin":       {ours: "lb/config lb/backend lb/stats", never: "syscall"},
 	"examples":       {},
 	"lb/demo":        {ours: "lb lb/config examples"},
