@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/sluice-lb/sluice/lb/systemd"
 )
 
 // Going to the background. Go cannot fork, so the program is started again, as the leader of a session of its own, with the
@@ -35,7 +38,7 @@ func detach(arguments []string) (int, error) {
 		return 1, fmt.Errorf("cannot go to the background: %w", err)
 	}
 	pid, err := syscall.ForkExec("/proc/self/exe", arguments, &syscall.ProcAttr{
-		Env:   append(os.Environ(), readyVariable+"="+strconv.Itoa(pipe[1])),
+		Env:   append(managedEnvironment(), readyVariable+"="+strconv.Itoa(pipe[1])),
 		Files: []uintptr{0, 1, 2},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
@@ -45,7 +48,7 @@ func detach(arguments []string) (int, error) {
 	}
 	var ready [1]byte
 	if n, _ := io.ReadFull(reader, ready[:]); n == 1 {
-		return 0, nil
+		return 0, handOver(pid)
 	}
 	var status syscall.WaitStatus
 	for {
@@ -62,6 +65,21 @@ func detach(arguments []string) (int, error) {
 		return 1, fmt.Errorf("process %d ended before it was ready", pid)
 	}
 	return status.ExitStatus(), nil
+}
+
+// managedEnvironment is this process's environment, without the word that the service manager's watchdog is for this process alone.
+func managedEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "WATCHDOG_PID=") })
+}
+
+// handOver tells the service manager, if one started this process, that the child is what it should watch. It believes that only of
+// a process that it watches already (NotifyAccess=main), so it is this one that must say so, before it ends.
+func handOver(pid int) error {
+	notifier, err := systemd.Open()
+	if err == nil {
+		err = notifier.Send(systemd.MainPID(pid), systemd.Ready)
+	}
+	return err
 }
 
 // background is the child's side of detach.

@@ -17,7 +17,7 @@ import (
 //  3. go to the background if asked to (daemon.go)
 //  4. get the limits (limits.go), open every socket, open the pid file
 //  5. give privileges up (privileges.go)
-//  6. start the loops, say so to whoever waits, and obey signals until the end (signals.go)
+//  6. start the loops, say so to whoever waits (daemon.go, service.go), and obey signals until the end (signals.go)
 type process struct {
 	*commandLine
 	arguments []string // with the program's name
@@ -161,24 +161,30 @@ func listens(cfg *config.Config) bool {
 
 // serve opens, starts and runs a balancer until it ends.
 func (p *process) serve(cfg *config.Config) int {
+	manager := newServiceManager(p.messages) // before chroot hides its socket
 	opened, err := p.prepare(cfg)
 	if err != nil {
 		p.alert(err)
+		manager.failure(err)
 		return 1
 	}
 	signals := watchSignals() // before the pid file invites others to send some
 	balancer := opened.balancer
+	manager.balancer = balancer
 	if err := opened.start(p.child); err != nil {
 		p.alert(err)
+		manager.failure(err)
 		return 1
 	}
 	p.messages.started()
+	manager.ready()
 	o := operator{
 		balancer: balancer,
 		status: func() []string {
 			return append(statusLines(balancer.Snapshot()), nameLines(balancer.Names(), time.Now())...)
 		},
 		messages: p.messages,
+		stopping: manager.stopping,
 		grace:    cfg.Global.Grace,
 		hardStop: cfg.Global.HardStopAfter,
 		after:    time.After,

@@ -32,6 +32,7 @@ type operator struct {
 	balancer controlled
 	status   func() []string // lines for SIGHUP
 	messages *messages
+	stopping func(patience time.Duration) // tells the service manager that the end has begun, and how long it may take; 0: not known
 	grace    time.Duration
 	hardStop time.Duration // 0: wait for ever
 	after    func(time.Duration) <-chan time.Time
@@ -63,6 +64,7 @@ func (o *operator) run(signals <-chan os.Signal) int {
 		case s := <-signals:
 			switch s {
 			case syscall.SIGINT, syscall.SIGTERM:
+				o.stopping(0)
 				o.balancer.Stop()
 				return 0
 			case syscall.SIGUSR1:
@@ -70,6 +72,7 @@ func (o *operator) run(signals <-chan os.Signal) int {
 					break
 				}
 				stopping = true
+				o.stopping(o.hardStop)
 				if o.hardStop > 0 {
 					patienceOver = o.after(o.hardStop)
 				}

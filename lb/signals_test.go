@@ -49,7 +49,8 @@ func TestSignals(t *testing.T) {
 		balancer := &fakeBalancer{done: make(chan struct{})}
 		o := operator{
 			balancer: balancer, messages: newMessages(&said), grace: test.grace, hardStop: test.hard,
-			status: func() []string { return []string{"all is well"} },
+			status:   func() []string { return []string{"all is well"} },
+			stopping: func(time.Duration) {},
 			after: func(d time.Duration) <-chan time.Time {
 				set = append(set, d.String())
 				return timers[d]

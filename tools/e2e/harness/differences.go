@@ -50,6 +50,8 @@ const (
 	SPOPMessages Difference = "does not tell an SPOP agent's message"
 	// PostgresErrors: of a PostgreSQL server's error haproxy tells the severity alone, sluice the message as well.
 	PostgresErrors Difference = "tells a PostgreSQL error without its message"
+	// ServiceManager: haproxy speaks to systemd with -Ws alone, and has no watchdog there.
+	ServiceManager Difference = "speaks to systemd as a master process alone"
 )
 
 // rightExit tells whether a process that was sent SIGTERM ended as it should.
