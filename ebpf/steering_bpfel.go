@@ -29,7 +29,10 @@ type steeringSeat struct {
 	ByCpu     uint64
 	ByLeast   uint64
 	PassedBy  uint64
-	Unused2   [4]uint64
+	Lost      int64
+	Lowest    int64
+	Window    uint64
+	Unused2   [1]uint64
 }
 
 type steeringTally struct {

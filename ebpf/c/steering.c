@@ -12,21 +12,25 @@
 #define MAX_LOOPS 256
 #define MAX_ON_CPU 32 // loops that one CPU may have
 #define LINE 64       // bytes of a cache line
+#define WINDOW 3000000000ULL // ns: see coming()
 
 enum mode { MODE_CPU = 1, MODE_LEAST = 2 };
 
 // One loop's place. The loop writes the first line, this program the second.
 struct seat {
 	__u64 flows;      // that the loop carries
-	__u64 taken;      // connections that it has accepted, and those that it knows will not come
+	__u64 taken;      // connections that it has accepted from steered sockets
 	__u64 busy_since; // CLOCK_MONOTONIC in ns when its turn began; 0: it waits for events
 	__u64 unused[LINE / 8 - 3];
 
 	__u64 given;     // connections that were sent there
 	__u64 by_cpu;    // of these: because it runs on the packet's CPU
 	__u64 by_least;  // because it had the fewest
-	__u64 passed_by; // it would have been chosen, but for its long turn
-	__u64 unused2[LINE / 8 - 4];
+	__u64 passed_by; // it would have been looked at, but for its long turn
+	__s64 lost;      // of those given, how many will not be taken: see coming()
+	__s64 lowest;    // of what was coming, in this window
+	__u64 window;    // when it began, ns
+	__u64 unused2[LINE / 8 - 7];
 };
 
 struct {
@@ -85,13 +89,23 @@ static __always_inline int stalled(const struct seat *s, __u64 now)
 	return since && now > since && now - since > stall;
 }
 
-// What the loop has or will have soon. What the loop writes may be ahead of what this CPU has counted.
-static __always_inline __u64 load(const struct seat *s)
+// Connections that were sent to the loop and that it has not accepted yet. Without them, all that come between two turns of
+// a loop would go to the one that had the fewest before. Some never come: the client gives up, or a SYN cookie is answered by another
+// loop. What has been coming for a whole window is taken for lost; and what was taken for lost and came after all makes the number
+// negative for a window, and is set right then. Two CPUs may do so at once and set it twice as far: the next window sets that right.
+static __always_inline __s64 coming(struct seat *s, __u64 now)
 {
-	__u64 flows = *(volatile const __u64 *)&s->flows;
-	__s64 coming = *(volatile const __u64 *)&s->given - *(volatile const __u64 *)&s->taken;
+	__s64 n = *(volatile const __u64 *)&s->given - *(volatile const __u64 *)&s->taken - s->lost;
 
-	return coming > 0 ? flows + coming : flows;
+	if (n < s->lowest)
+		s->lowest = n;
+	if (now - s->window > WINDOW) {
+		s->lost += s->lowest;
+		n -= s->lowest;
+		s->lowest = n;
+		s->window = now;
+	}
+	return n > 0 ? n : 0;
 }
 
 struct choice {
@@ -165,7 +179,7 @@ static __always_inline void fewest(struct choice *c, __u32 hash, __u64 now)
 			c->long_turns++;
 			continue;
 		}
-		has = load(seat);
+		has = *(volatile __u64 *)&seat->flows + coming(seat, now);
 		if (has < best) {
 			best = has;
 			c->seat = seat;
