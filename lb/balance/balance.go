@@ -18,6 +18,7 @@ type Load interface {
 // Member is one server as an algorithm sees it; its index in the slice given to New is its name from then on.
 type Member struct {
 	ID     uint32 // the server's numeric id: it places the member on a hash ring, and orders "first"
+	Order  uint32 // its place in the configuration: it orders static-rr and map-based hashes; equal ones: by their indexes
 	Name   string
 	Weight int // 0..MaxWeight; 0: not chosen
 }
@@ -30,6 +31,9 @@ type Algorithm interface {
 	Choose(key uint32, avoid int) int
 	// SetWeight takes effect for the next Choose. 0 takes the member out, more puts it back.
 	SetWeight(i, weight int)
+	// Assign gives index i, whose weight is 0, to another member; m's weight does not count, it comes in with SetWeight. A Choose
+	// that runs meanwhile may still return i for the one before. Calls of Assign and SetWeight do not overlap.
+	Assign(i int, m Member)
 	// Changed says that Served(i) or Full(i) has changed: call it after the change can be seen through Load.
 	Changed(i int)
 	// Usable returns the number of members with weight > 0.

@@ -3,7 +3,8 @@
 //
 // In order, a caller
 //
-//  1. makes an Algorithm with New, once per backend, over members whose indexes then never change;
+//  1. makes an Algorithm with New over members whose indexes then never change. Members of weight 0 are room for others to come:
+//     Assign gives an index to another member;
 //  2. asks Choose for a member, takes a slot there, and calls Changed;
 //  3. when a slot is given back: frees it, calls Changed, and only then looks whether anyone waits;
 //  4. tells SetWeight what becomes of a server: 0 while it is down, in maintenance or drained.
@@ -22,5 +23,5 @@
 // # Locks
 //
 // static-rr, first, random, source and hash choose without a lock, from atomics and immutable snapshots. roundrobin and leastconn
-// hold a mutex for tens of nanoseconds. Nothing here allocates in Choose or Changed; SetWeight may, where a table is rebuilt.
+// hold a mutex for tens of nanoseconds. Nothing here allocates in Choose or Changed; SetWeight and Assign may, where a table is rebuilt.
 package balance

@@ -198,7 +198,7 @@ func TestFirstFillsByID(t *testing.T) {
 	if got := a.Choose(0, -1); got != -1 {
 		t.Fatalf("all are full, chose %d", got)
 	}
-	if at := a.(*first).next(0); at != -1 {
+	if at := a.(*first).at.Load().next(0); at != -1 {
 		t.Fatalf("all are full, and place %d is still looked at", at)
 	}
 	f.release(a, 3)

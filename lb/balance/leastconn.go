@@ -193,6 +193,13 @@ func (l *leastConn) SetWeight(i, weight int) {
 	}
 }
 
+// Assign has a new member begin behind those that were served last.
+func (l *leastConn) Assign(i int, _ Member) {
+	l.mu.Lock()
+	l.turn[i] = l.now
+	l.mu.Unlock()
+}
+
 func (l *leastConn) Waits() bool { return false }
 
 // before orders the heap.

@@ -18,12 +18,14 @@ import (
 type maglev struct {
 	weights
 	bound
+	// Guarded by change.
 	ids     []uint32
 	order   []int32 // members by id
-	nominal []int32 // guarded by change, like the two below
+	nominal []int32
 	sum     int64
 	small   bool // the table is for the members that are in only
-	table   atomic.Pointer[slots]
+
+	table atomic.Pointer[slots]
 }
 
 // slots is immutable once published.
@@ -52,9 +54,13 @@ func newMaglev(o Options, members []Member, load Load) *maglev {
 		m.ids[i], m.order[i], m.nominal[i] = members[i].ID, int32(i), m.weight[i].Load()
 		m.sum += int64(m.nominal[i])
 	}
-	slices.SortStableFunc(m.order, func(a, b int32) int { return cmp.Compare(m.ids[a], m.ids[b]) })
+	m.sort()
 	m.build()
 	return m
+}
+
+func (m *maglev) sort() {
+	slices.SortStableFunc(m.order, func(a, b int32) int { return cmp.Compare(m.ids[a], m.ids[b]) })
 }
 
 func (m *maglev) Choose(key uint32, avoid int) int {
@@ -90,11 +96,11 @@ func scale(hash uint64, n int) int { return int(hash >> 32 * uint64(n) >> 32) }
 
 // scan goes through all members, from one that the key decides: for the few keys that were never in luck.
 func (m *maglev) scan(hash uint64, avoid, first int) int {
-	from := scale(mix(hash), len(m.ids))
-	for step := range m.ids {
+	from := scale(mix(hash), len(m.weight))
+	for step := range m.weight {
 		i := from + step
-		if i >= len(m.ids) {
-			i -= len(m.ids)
+		if i >= len(m.weight) {
+			i -= len(m.weight)
 		}
 		if i == avoid || !m.alive(i) {
 			continue
@@ -125,6 +131,19 @@ func (m *maglev) SetWeight(i, weight int) {
 	}
 	m.change.Unlock()
 	m.bound.settle(&m.weights, i)
+}
+
+// Assign forgets the slots of the member that had the index, which is gone for good: the table is as if it had never been.
+func (m *maglev) Assign(i int, member Member) {
+	m.change.Lock()
+	defer m.change.Unlock()
+	had := m.nominal[i]
+	m.sum -= int64(had)
+	m.nominal[i], m.ids[i] = 0, member.ID
+	m.sort()
+	if had > 0 {
+		m.build()
+	}
 }
 
 func (m *maglev) few() bool { return m.total.Load()*8 < m.sum }

@@ -160,4 +160,7 @@ func (r *random) SetWeight(i, weight int) {
 	r.bound.settle(&r.weights, i)
 }
 
+// Assign does nothing: only weights and loads count.
+func (r *random) Assign(int, Member) {}
+
 func (r *random) Waits() bool { return false }

@@ -16,8 +16,8 @@ import (
 type ring struct {
 	weights
 	bound
-	ids    []uint32
-	points int // per unit of weight
+	ids    []uint32 // read and written under change
+	points int      // per unit of weight
 	shift  uint
 	arcs   []atomic.Pointer[[]point]
 	used   []atomic.Uint64 // arcs that have points
@@ -162,6 +162,13 @@ func (r *ring) SetWeight(i, weight int) {
 	}
 	r.change.Unlock()
 	r.bound.settle(&r.weights, i)
+}
+
+// Assign gives the index an id to make points from. It has none now.
+func (r *ring) Assign(i int, m Member) {
+	r.change.Lock()
+	r.ids[i] = m.ID
+	r.change.Unlock()
 }
 
 // Changed keeps the sum of the loads for the bound; without one it does nothing.

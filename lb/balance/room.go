@@ -9,18 +9,24 @@ import (
 // settle writes the bit and looks again until what it wrote is still so, and whoever changes what the bit stands for
 // settles afterwards, so the last writer leaves the truth.
 type room struct {
-	weights
+	*weights
 	bits []atomic.Uint64
 	rank []int32 // place of a member in the set's order; nil: its index
 }
 
 func (r *room) init(members []Member, load Load, rank []int32) {
-	r.weights.init(members, load)
-	r.bits = make([]atomic.Uint64, (len(members)+63)/64)
-	r.rank = rank
+	w := &weights{}
+	w.init(members, load)
+	r.over(w, rank)
 	for i := range members {
 		r.settle(i)
 	}
+}
+
+// over makes an empty room of members that are known.
+func (r *room) over(w *weights, rank []int32) {
+	r.weights, r.rank = w, rank
+	r.bits = make([]atomic.Uint64, (len(w.weight)+63)/64)
 }
 
 func (r *room) place(i int) (word *atomic.Uint64, mask uint64) {

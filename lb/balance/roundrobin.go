@@ -176,6 +176,9 @@ func (r *roundRobin) SetWeight(i, weight int) {
 	}
 }
 
+// Assign does nothing: a member that comes in begins anew, whoever had its index before.
+func (r *roundRobin) Assign(int, Member) {}
+
 func (r *roundRobin) Waits() bool { return false }
 
 func (r *roundRobin) append(i, list int) {

@@ -1,28 +1,54 @@
 package balance
 
-import "sync/atomic"
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+)
 
 // static is what "static-rr" and the map-based hash share: a sequence of the members that are in, laid out again when one
 // comes or goes. Readers load the pointer and then own an immutable slice. A positive weight for a member that is
 // already in changes nothing, as HAProxy's manual has it for static algorithms: the weight a member came in with stays.
 type static struct {
 	room
-	table atomic.Pointer[[]uint16] // written under change
+	table  atomic.Pointer[[]uint16] // written under change
+	order  []uint32                 // member -> Member.Order; read and written under change
+	sorted []uint16                 // members in their order, as order
 }
 
 func (s *static) init(members []Member, load Load) {
 	s.room.init(members, load, nil)
+	s.order, s.sorted = make([]uint32, len(members)), make([]uint16, len(members))
+	for i, m := range members {
+		s.order[i], s.sorted[i] = m.Order, uint16(i)
+	}
+	s.sort()
 	s.build()
+}
+
+func (s *static) sort() {
+	slices.SortFunc(s.sorted, func(a, b uint16) int { return cmp.Or(cmp.Compare(s.order[a], s.order[b]), cmp.Compare(a, b)) })
 }
 
 // build lays the sequence out. The caller holds change, or is the only one.
 func (s *static) build() {
 	now := make([]int32, len(s.weight))
-	for i := range s.weight {
-		now[i] = s.weight[i].Load()
+	for at, i := range s.sorted {
+		now[at] = s.weight[i].Load()
 	}
 	table := sequence(now)
+	for place, at := range table {
+		table[place] = s.sorted[at]
+	}
 	s.table.Store(&table)
+}
+
+// Assign gives the index another place in the order.
+func (s *static) Assign(i int, m Member) {
+	s.change.Lock()
+	defer s.change.Unlock()
+	s.order[i] = m.Order
+	s.sort()
 }
 
 func (s *static) SetWeight(i, weight int) {
