@@ -38,6 +38,8 @@
 // for what is rare: they do when Observe has counted too many failures. Events, calls of Sessions and those of
 // Waiter.Granted for waiters that are moved come under it; that is why none of them may block or call back.
 //
+// Servers come and go while all of this runs ([Backend.Add], [Backend.Remove]): add.go says how.
+//
 // What flows look at for each request is atomic: who serves now (Backend.serving), limits, slots, the algorithms' own. A flow
 // that has looked just before a change goes where it would have gone; if that has closed meanwhile, it looks again.
 //
@@ -74,9 +76,12 @@ type Backend struct {
 	// closed for good, so that nobody is led to it, and it goes when the last one who holds it lets go.
 	servers atomic.Pointer[[]*Server]
 
+	proxy      *config.Proxy
+	loops      int
+	options    balance.Options
 	pool       *queue.Pool
 	fullConn   int64
-	dynamic    bool // some server's limit follows the backend's load
+	dynamic    atomic.Bool // some server's limit follows the backend's load
 	key        func(*Request) uint32
 	active     group
 	backup     group
@@ -91,11 +96,14 @@ type Backend struct {
 
 	serving atomic.Pointer[choice] // who serves now; changed under mu, read by every choice
 
+	adding sync.Mutex // orders Add and Remove; taken before mu
+
 	mu sync.Mutex // orders changes of state; what follows is guarded by it
 
-	started    bool // events are told
-	panics     bool // the panic threshold reigns
-	lastUsable int  // as the last event had it
+	order      uint32 // of the next server
+	started    bool   // events are told
+	panics     bool   // the panic threshold reigns
+	lastUsable int    // as the last event had it
 	cause      cause
 	changed    time.Duration // when the whole backend last went up or down
 	downTime   time.Duration // of its downs that are over
@@ -127,6 +135,9 @@ func build(p *config.Proxy, fullConn, loops int, clock clock) (*Backend, error) 
 		Name:       p.Name,
 		Stats:      stats.New(loops),
 		Waited:     stats.NewHistogram(loops),
+		proxy:      p,
+		loops:      loops,
+		options:    algorithmOptions(p),
 		pool:       queue.NewPool(loops),
 		fullConn:   int64(fullConn),
 		allBackups: p.Options.AllBackups,
@@ -142,13 +153,12 @@ func build(p *config.Proxy, fullConn, loops int, clock clock) (*Backend, error) 
 		s := newServer(b, c, loops)
 		servers = append(servers, s)
 		s.configure(p, c)
-		into := &b.active
-		if c.Backup {
-			into = &b.backup
+		s.group = b.groupOf(c)
+		s.index = len(s.group.servers)
+		s.group.servers = append(s.group.servers, s)
+		if s.follows {
+			b.dynamic.Store(true)
 		}
-		s.group, s.index = into, len(into.servers)
-		into.servers = append(into.servers, s)
-		b.dynamic = b.dynamic || s.follows
 	}
 	b.servers.Store(&servers)
 	if err := b.buildGroups(p); err != nil {

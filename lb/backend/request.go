@@ -53,7 +53,7 @@ const (
 // Admit looks for a server for r.
 func (b *Backend) Admit(r *Request) Outcome {
 	b.Flows.Add(1)
-	if b.dynamic {
+	if b.dynamic.Load() {
 		b.fillDynamic(r.Loop)
 	}
 	r.Queued, r.QueueAhead, r.ServerAhead, r.avoid = false, 0, 0, nil
@@ -114,7 +114,8 @@ func (b *Backend) admit(r *Request) Outcome {
 		var bound *Server
 		if b.bound || single != nil {
 			if bound = single; bound == nil {
-				i := g.algorithm.Choose(b.keyOf(r), r.avoidIndex(g))
+				at := g.standing.Load()
+				i := at.algorithm.Choose(b.keyOf(r), r.avoidIndex(at))
 				if i < 0 {
 					if now, _ := b.eligible(); now != g {
 						continue // others serve since
@@ -122,7 +123,9 @@ func (b *Backend) admit(r *Request) Outcome {
 					b.Stats.Add(r.Loop, stats.NoServer, 1)
 					return NoServer
 				}
-				bound = g.servers[i]
+				if bound = at.places[i].Load(); bound == nil {
+					continue // it has just been removed
+				}
 			}
 			if bound.slots.Admit() {
 				r.assign(bound)
@@ -178,22 +181,23 @@ func (b *Backend) choose(g *group, r *Request) *Server {
 	if b.pool.Waiting() > 0 {
 		return nil
 	}
-	avoid, key := r.avoidIndex(g), b.keyOf(r)
-	for range len(g.servers) + 1 {
-		i := g.algorithm.Choose(key, avoid)
+	at := g.standing.Load()
+	avoid, key := r.avoidIndex(at), b.keyOf(r)
+	for range at.servers.Load() + 1 {
+		i := at.algorithm.Choose(key, avoid)
 		if i < 0 {
 			return nil
 		}
-		if s := g.servers[i]; s.slots.Admit() {
+		if s := at.places[i].Load(); s != nil && s.slots.Admit() {
 			return s
 		}
 	}
 	return nil
 }
 
-func (r *Request) avoidIndex(g *group) int {
+func (r *Request) avoidIndex(at *standing) int {
 	if r.avoid != nil {
-		return g.place(r.avoid)
+		return at.place(r.avoid)
 	}
 	return -1
 }

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/sluice-lb/sluice/lb/balance"
 	"github.com/sluice-lb/sluice/lb/config"
@@ -10,14 +11,27 @@ import (
 // group is the active servers or the backup servers, each with an algorithm of its own: the manual uses backups only when
 // no active server is left. A third group is the active servers with those that are down, for the panic threshold.
 type group struct {
-	servers   []*Server
-	algorithm balance.Algorithm
-	static    bool // a server keeps the weight with which it came in: slow start does not touch it
+	standing atomic.Pointer[standing] // nil: it never had a server
+	static   bool                     // a server keeps the weight with which it came in: slow start does not touch it
 
 	// Under the backend's mu.
-	usable int // servers that may be given flows
-	weight int // their weight, as set
-	wanted int // servers that nobody wants out: neither in maintenance nor draining nor stopping, and with a weight
+	servers []*Server // in order; the panic group's are those of the active one
+	usable  int       // servers that may be given flows
+	weight  int       // their weight, as set
+	wanted  int       // servers that nobody wants out: neither in maintenance nor draining nor stopping, and with a weight
+}
+
+// standing is an algorithm with who stands where in it: a server's index in its group is its place, and stays so. Places without a
+// server are room for one to come; when there is none left, all is replaced by something larger (add.go).
+//
+// Loops ask the algorithm for an index and look then who stands there, without a lock. In between the server may have gone, and
+// another may have got its place: the one that they find decides, as it is or is not open. What they tell of a server that has
+// gone, that its load is another, is taken for a word about its successor, whose load the algorithm then looks at once more
+// than it need.
+type standing struct {
+	algorithm balance.Algorithm
+	places    []atomic.Pointer[Server]
+	servers   atomic.Int64 // how many there are
 }
 
 // choice is who serves now. It is immutable; nil stands for nobody.
@@ -26,43 +40,75 @@ type choice struct {
 	single *Server // stands in for all: the first usable backup, where not all backups may be used
 }
 
-func (g *group) build(p *config.Proxy, weight func(*Server) int) error {
-	if len(g.servers) == 0 {
+// build makes the group's algorithm with so many places. It takes the servers' weights as they are. Called under mu, or before
+// the backend is used.
+func (g *group) build(b *Backend, places int) error {
+	if places == 0 {
 		return nil
 	}
-	members := make([]balance.Member, len(g.servers))
-	for i, s := range g.servers {
-		members[i] = balance.Member{ID: uint32(s.ID), Name: s.Name, Weight: weight(s)}
+	at := &standing{places: make([]atomic.Pointer[Server], places)}
+	members := make([]balance.Member, places)
+	for _, s := range g.servers {
+		at.places[s.index].Store(s)
+		members[s.index] = s.member()
+		members[s.index].Weight = s.giveIn(g)
 	}
+	at.servers.Store(int64(len(g.servers)))
 	var err error
-	g.algorithm, err = balance.New(algorithmOptions(p), members, load(g.servers))
-	return err
+	if at.algorithm, err = balance.New(b.options, members, load{at}); err != nil {
+		return err
+	}
+	g.standing.Store(at)
+	return nil
+}
+
+// member is what an algorithm is told of s, but for its weight.
+func (s *Server) member() balance.Member {
+	return balance.Member{ID: uint32(s.ID), Order: s.order, Name: s.Name}
+}
+
+// giveIn is what s balances with in a group whose algorithm is told now.
+func (s *Server) giveIn(g *group) int {
+	if g == &s.backend.everyone {
+		s.givenInPanic = s.panicWeight()
+		return s.givenInPanic
+	}
+	s.given = s.effectiveWeight()
+	return s.given
+}
+
+// groupOf is where a server belongs.
+func (b *Backend) groupOf(c *config.Server) *group {
+	if c.Backup {
+		return &b.backup
+	}
+	return &b.active
+}
+
+// groups are those that stand in an algorithm.
+func (b *Backend) groups() []*group {
+	if b.panicThreshold > 0 {
+		return []*group{&b.active, &b.backup, &b.everyone}
+	}
+	return []*group{&b.active, &b.backup}
 }
 
 // buildGroups makes the algorithms over the servers as they are at first.
 func (b *Backend) buildGroups(p *config.Proxy) error {
-	all := []*group{&b.active, &b.backup}
-	if b.panicThreshold > 0 {
-		b.everyone.servers = b.active.servers
-		all = append(all, &b.everyone)
-	}
-	for _, g := range all {
-		weight := (*Server).effectiveWeight
-		if g == &b.everyone {
-			weight = (*Server).panicWeight
-		}
+	b.everyone.servers = b.active.servers
+	for _, g := range b.groups() {
 		g.static = p.IsStatic() // a weight may be asked before the algorithm is built
-		if err := g.build(p, weight); err != nil {
+		if err := g.build(b, len(g.servers)); err != nil {
 			return fmt.Errorf("backend '%s': %w", p.Name, err)
 		}
-		b.bound = b.bound || g.algorithm != nil && g.algorithm.Waits()
 	}
+	bound, err := balance.New(b.options, nil, nil)
+	if err != nil {
+		return fmt.Errorf("backend '%s': %w", p.Name, err)
+	}
+	b.bound = bound.Waits()
 	for _, s := range b.Servers() {
-		s.given, s.givenInPanic = s.effectiveWeight(), s.panicWeight()
 		s.count(1)
-		if s.group == &b.active {
-			s.also = b.everyone.algorithm
-		}
 	}
 	b.lastUsable = b.usable()
 	return nil
@@ -203,14 +249,15 @@ func (s *Server) apply() (moved int) {
 func (s *Server) giveWeight() {
 	if w := s.effectiveWeight(); w != s.given {
 		s.given = w
-		s.group.algorithm.SetWeight(s.index, w)
+		s.group.standing.Load().algorithm.SetWeight(s.index, w)
 	}
-	if s.also == nil {
+	also := s.alsoIn()
+	if also == nil {
 		return
 	}
 	if w := s.panicWeight(); w != s.givenInPanic {
 		s.givenInPanic = w
-		s.also.SetWeight(s.index, w)
+		also.algorithm.SetWeight(s.index, w)
 	}
 }
 
@@ -239,10 +286,18 @@ func (s *Server) close() int {
 
 // changedLoad tells the algorithms that the number served, or the limit, is another.
 func (s *Server) changedLoad() {
-	s.group.algorithm.Changed(s.index)
-	if s.also != nil {
-		s.also.Changed(s.index)
+	s.group.standing.Load().algorithm.Changed(s.index)
+	if also := s.alsoIn(); also != nil {
+		also.algorithm.Changed(s.index)
 	}
+}
+
+// alsoIn is the panic group, for an active server of a backend that has one; nil: there is none.
+func (s *Server) alsoIn() *standing {
+	if s.group == &s.backend.active {
+		return s.backend.everyone.standing.Load()
+	}
+	return nil
 }
 
 // eligible is the group that serves now; nil when no server is usable. single is the one server that stands in for all,
@@ -254,9 +309,9 @@ func (b *Backend) eligible() (g *group, single *Server) {
 	return nil, nil
 }
 
-// place is where s stands in g's algorithm; -1: it does not.
-func (g *group) place(s *Server) int {
-	if s.index < len(g.servers) && g.servers[s.index] == s {
+// place is where s stands; -1: it does not.
+func (at *standing) place(s *Server) int {
+	if s.index < len(at.places) && at.places[s.index].Load() == s {
 		return s.index
 	}
 	return -1
@@ -269,11 +324,20 @@ func (b *Backend) Usable() bool { g, _ := b.eligible(); return g != nil }
 // and there is another.
 func (b *Backend) Movable() bool {
 	g, single := b.eligible()
-	return g != nil && single == nil && !b.bound && g.algorithm.Usable() > 1
+	return g != nil && single == nil && !b.bound && g.standing.Load().algorithm.Usable() > 1
 }
 
-// load lets an algorithm look at the servers of its group.
-type load []*Server
+// load lets an algorithm look at the servers of its group. Who is not there has none, and room.
+type load struct{ at *standing }
 
-func (l load) Served(i int) int { return l[i].Served() + l[i].Queued() }
-func (l load) Full(i int) bool  { return l[i].slots.Full() }
+func (l load) Served(i int) int {
+	if s := l.at.places[i].Load(); s != nil {
+		return s.Served() + s.Queued()
+	}
+	return 0
+}
+
+func (l load) Full(i int) bool {
+	s := l.at.places[i].Load()
+	return s != nil && s.slots.Full()
+}

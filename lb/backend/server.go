@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sluice-lb/sluice/lb/balance"
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/queue"
 	"github.com/sluice-lb/sluice/lb/stats"
@@ -26,8 +25,8 @@ type Server struct {
 
 	backend *Backend
 	group   *group
-	index   int               // in its group
-	also    balance.Algorithm // of the panic group, for an active server of a backend that has one
+	index   int    // in its group
+	order   uint32 // among all that the backend has had
 	settings
 	slots         *queue.Server
 	minConn       int64
@@ -36,10 +35,11 @@ type Server struct {
 	initialWeight int
 	slowStart     time.Duration
 	tracks        *Server
-	followers     []*Server // who track this one; complete before the backend is used
+	followers     atomic.Pointer[[]*Server] // who track this one; replaced under the backend's mu
 
 	// Guarded by the backend's mu.
 	condition
+	absent       bool  // it is not yet, or no longer, one of the backend's: nothing that happens to it counts
 	stepDue      bool  // slow start's next step is scheduled
 	counted      tally // what it has added to the sums of its group
 	given        int   // the weight that the algorithm was told
@@ -58,7 +58,7 @@ type Server struct {
 func newServer(b *Backend, c *config.Server, loops int) *Server {
 	s := &Server{
 		Name: c.Name, ID: c.ID, Config: c, Stats: stats.New(loops), Waited: stats.NewHistogram(loops),
-		backend: b, minConn: int64(c.MinConn), maxQueue: c.MaxQueue, slowStart: c.SlowStart,
+		backend: b, order: b.order, minConn: int64(c.MinConn), maxQueue: c.MaxQueue, slowStart: c.SlowStart,
 	}
 	s.maxConn.Store(queue.Unlimited)
 	if c.MaxConn > 0 {
@@ -73,6 +73,7 @@ func newServer(b *Backend, c *config.Server, loops int) *Server {
 	}
 	s.slots = b.pool.NewServer(nil, s.maxConn.Load(), dynamic)
 	s.slots.Data = s
+	b.order++
 	return s
 }
 

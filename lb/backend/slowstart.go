@@ -49,12 +49,17 @@ func (b *Backend) Start() {
 	defer b.mu.Unlock()
 	b.started = true
 	for _, s := range b.Servers() {
-		if s.onNew && s.slowStart > 0 && s.operation == Running {
-			s.operation = Starting
-			s.rising.Store(max(int64(b.clock.now()), 1))
-			s.publish()
-			s.scheduleRise()
-			s.apply()
-		}
+		s.begin()
+	}
+}
+
+// begin begins slow start of a server that is new, if it is asked for then. Called under mu.
+func (s *Server) begin() {
+	if s.onNew && s.slowStart > 0 && s.operation == Running {
+		s.operation = Starting
+		s.rising.Store(max(int64(s.backend.clock.now()), 1))
+		s.publish()
+		s.scheduleRise()
+		s.apply()
 	}
 }

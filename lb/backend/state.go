@@ -238,7 +238,9 @@ func (s *Server) change(do func()) {
 	b.mu.Lock()
 	before := s.published.Load()
 	b.cause = cause{}
-	do()
+	if !s.absent {
+		do()
+	}
 	why, changed := b.cause, s.published.Load() != before
 	b.mu.Unlock()
 	if changed {

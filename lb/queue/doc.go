@@ -74,6 +74,11 @@
 // A waiter that is bound to s and is published while s is being closed: either Close's sweep comes after the publication and
 // sends it back, or the recheck comes after the store that closed s, finds it closed and takes the waiter out itself.
 //
+// A server that is to go for good is closed first, and retired then: Retire swaps the word that counts, which is zero, for one above
+// every limit. A claim that had found the server open read the word before that, and its own swap fails; one that reads it later
+// finds the server full. So after Retire no slot of s is held, nor will be. (A claim that came before makes Retire fail.) A waiter
+// that is bound to s later finds it closed.
+//
 // All of this is checked by machine, where prose may err: the model in lb/queue/model by spin, the code itself by the explorer
 // (go test -tags queuestep). docs/queue.md tells what each covers.
 //

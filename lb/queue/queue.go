@@ -110,6 +110,15 @@ func (p *Pool) NewServer(word *atomic.Uint64, limit int64, dynamic func() int64)
 	return s
 }
 
+// Remove takes s out of the pool, for good: it is closed, nobody waits for it alone, and Retire has succeeded. A waiter that is just
+// being bound to it is told that it is Closed.
+func (p *Pool) Remove(s *Server) {
+	p.adding.Lock()
+	defer p.adding.Unlock()
+	servers := slices.DeleteFunc(slices.Clone(*p.servers.Load()), func(x *Server) bool { return x == s })
+	p.servers.Store(&servers)
+}
+
 // paddedWord is a word that shares its cache line with nothing.
 type paddedWord struct {
 	atomic.Uint64

@@ -9,7 +9,8 @@ import (
 const Unlimited = math.MaxInt64
 
 // Slots counts the flows of one server against its limit. The word that counts may lie anywhere that lives as long; the
-// low 63 bits are the number served. All methods may be called at any time from anywhere.
+// low 63 bits are the number served, and the highest says that the server is retired. All methods may be called at any time from
+// anywhere.
 type Slots struct {
 	word  *atomic.Uint64
 	limit atomic.Int64
@@ -20,8 +21,18 @@ type Slots struct {
 	Changed func()
 }
 
+// retired is the word of a server of which no slot can be claimed any more. It is above every limit.
+const retired = 1 << 63
+
 // Served is the number of slots that are claimed.
-func (s *Slots) Served() int64 { return int64(s.word.Load()) }
+func (s *Slots) Served() int64 { return int64(s.word.Load() &^ retired) }
+
+// Retire ends claiming for good, if no slot is claimed; false: some are. Since the word that counts says so too, no claim that is
+// under way can succeed afterwards.
+func (s *Slots) Retire() bool {
+	step(Store, s.word)
+	return s.word.CompareAndSwap(0, retired)
+}
 
 // Limit is the number of slots that may be claimed now.
 func (s *Slots) Limit() int64 {
@@ -33,7 +44,7 @@ func (s *Slots) Limit() int64 {
 }
 
 // Full tells whether no slot is free at this moment.
-func (s *Slots) Full() bool { return s.Served() >= s.Limit() }
+func (s *Slots) Full() bool { return s.word.Load() >= uint64(max(s.Limit(), 0)) }
 
 // claim takes a slot if one is free: served never passes the limit that was read before the swap.
 func (s *Slots) claim() bool {
@@ -41,7 +52,7 @@ func (s *Slots) claim() bool {
 		step(Load, s.word)
 		served := s.word.Load()
 		step(Load, &s.limit)
-		if int64(served) >= s.Limit() {
+		if served >= uint64(max(s.Limit(), 0)) {
 			return false
 		}
 		step(Store, s.word)
