@@ -25,12 +25,15 @@ type Options struct {
 	Say func(severity config.Severity, text string)
 	// StartupLogs gives the lines that were said while the process started, for "show startup-logs"; nil: there are none.
 	StartupLogs func() []string
+	// Environment is looked into for log formats; nil: the process's own.
+	Environment func(name string) (value string, found bool)
 }
 
 // Balancer is an assembled process: loops, listeners, frontends and backends. Its methods may be called from any goroutine;
 // each of Start, SoftStop and Stop has an effect once.
 type Balancer struct {
 	config    *config.Config
+	env       tcplog.Environment
 	say       func(config.Severity, string)
 	process   *flow.Process
 	pollers   []*poller.Loop
@@ -69,7 +72,7 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 	}
 	b := &Balancer{
 		say:    o.Say,
-		config: cfg, startupLogs: o.StartupLogs,
+		config: cfg, env: o.Environment, startupLogs: o.StartupLogs,
 		process: &flow.Process{
 			MaxConn: int64(cfg.Global.MaxConn), MaxAccept: cfg.Global.Tune.MaxAccept, NoSplice: cfg.Global.NoSplice,
 			IdleTimer: cfg.Global.Tune.IdleTimer,

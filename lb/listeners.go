@@ -7,7 +7,6 @@ import (
 	"os/user"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/sluice-lb/sluice/lb/config"
@@ -40,6 +39,7 @@ func (b *Balancer) openFrontends(loops int) error {
 
 func (b *Balancer) newFrontend(p *config.Proxy, loops int) (*flow.Frontend, error) {
 	f := flow.NewFrontend(b.process, p.Name, loops)
+	f.ID = p.ID
 	f.Backend = b.backendOf(p)
 	f.MaxConn = math.MaxInt64
 	if p.MaxConn > 0 {
@@ -58,25 +58,41 @@ func (b *Balancer) newFrontend(p *config.Proxy, loops int) (*flow.Frontend, erro
 	if f.Log = b.loggers[p.Name]; f.Log == nil {
 		return f, nil
 	}
-	var err error
-	if f.ErrorFormat = tcplog.Error; p.ErrorLogFormat != "" {
-		if f.ErrorFormat, err = tcplog.ParseFormat(p.ErrorLogFormat); err != nil {
-			return nil, at(p.Pos, "error-log-format: %w", err)
-		}
-	}
-	switch {
-	case p.LogFormat != "":
-		if f.Format, err = tcplog.ParseFormat(p.LogFormat); err != nil {
-			return nil, at(p.Pos, "log-format: %w", err)
-		}
-		f.LogFrontendAddr = strings.Contains(p.LogFormat, "fi") || strings.Contains(p.LogFormat, "fp")
-		f.LogBackendSource = strings.Contains(p.LogFormat, "bi") || strings.Contains(p.LogFormat, "bp")
-	case o.TCPLog:
-		f.Format = tcplog.TCP
-	default:
-		f.ConnectFormat, f.LogFrontendAddr = tcplog.Default, true
+	if err := b.setFormats(f, p); err != nil {
+		return nil, err
 	}
 	return f, nil
+}
+
+// setFormats chooses what the lines of f's flows look like.
+func (b *Balancer) setFormats(f *flow.Frontend, p *config.Proxy) (err error) {
+	f.DefaultBackend = p.DefaultBackend
+	f.ErrorFormat = tcplog.Error
+	switch {
+	case p.LogJSON:
+		f.ErrorFormat = tcplog.JSONError
+		if f.Format, err = tcplog.ParseJSON(p.LogJSONItems, b.env); err != nil {
+			return at(p.Pos, "log-format-json: %w", err)
+		}
+	case p.LogFormat != "":
+		if f.Format, err = tcplog.ParseFormat(p.LogFormat, b.env); err != nil {
+			return at(p.Pos, "log-format: %w", err)
+		}
+	case p.Options.TCPLog:
+		f.Format = tcplog.TCP
+	default:
+		f.ConnectFormat = tcplog.Default
+	}
+	if p.ErrorLogFormat != "" {
+		if f.ErrorFormat, err = tcplog.ParseFormat(p.ErrorLogFormat, b.env); err != nil {
+			return at(p.Pos, "error-log-format: %w", err)
+		}
+	}
+	for _, format := range []*tcplog.Format{f.Format, f.ConnectFormat, f.ErrorFormat} {
+		f.LogFrontendAddr = f.LogFrontendAddr || format.NeedsFrontendAddr()
+		f.LogBackendSource = f.LogBackendSource || format.NeedsBackendSource()
+	}
+	return nil
 }
 
 // backendOf is where p's flows go: the first use_backend, default_backend, or itself.

@@ -10,7 +10,7 @@ import (
 
 // openLogs makes the process's own logger and those of the proxies.
 func (b *Balancer) openLogs() error {
-	logger, err := b.newLogger(b.config.Global.Logs, b.config.Global.LogTag)
+	logger, err := b.newLogger(b.config.Global.Logs, tcplog.LoggerOptions{Tag: b.config.Global.LogTag, JSON: b.config.Global.LogJSON})
 	b.logger = logger
 	errs := []error{err}
 	for _, p := range b.config.Proxies {
@@ -18,13 +18,13 @@ func (b *Balancer) openLogs() error {
 		if tag == "" {
 			tag = b.config.Global.LogTag
 		}
-		b.loggers[p.Name], err = b.newLogger(p.Logs, tag)
+		b.loggers[p.Name], err = b.newLogger(p.Logs, tcplog.LoggerOptions{Tag: tag, JSON: p.LogJSON, Proxy: p.Name})
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
-func (b *Balancer) newLogger(logs []config.LogTarget, tag string) (*tcplog.Logger, error) {
+func (b *Balancer) newLogger(logs []config.LogTarget, o tcplog.LoggerOptions) (*tcplog.Logger, error) {
 	if len(logs) == 0 {
 		return nil, nil
 	}
@@ -40,7 +40,7 @@ func (b *Balancer) newLogger(logs []config.LogTarget, tag string) (*tcplog.Logge
 		}
 		targets[i] = t
 	}
-	o := tcplog.LoggerOptions{Targets: targets, Tag: tag}
+	o.Targets = targets
 	if g.SendHostname {
 		if o.Hostname = g.LogSendHostname; o.Hostname == "" {
 			o.Hostname, _ = os.Hostname()

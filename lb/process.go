@@ -23,6 +23,7 @@ type process struct {
 	arguments []string // with the program's name
 	stdout    io.Writer
 	messages  *messages
+	env       *config.Env // what the configuration saw, and left behind
 	child     *background // nil in the foreground
 }
 
@@ -215,7 +216,7 @@ func (p *process) prepare(cfg *config.Config) (o opened, err error) {
 	if o.balancer, err = Open(cfg, Options{
 		MaxConnOverride: planned.MaxConn, Pipes: planned.Pipes,
 		Say:         func(severity config.Severity, text string) { p.messages.say(severity, "%s", text) },
-		StartupLogs: p.messages.startup,
+		StartupLogs: p.messages.startup, Environment: p.env.Lookup,
 	}); err != nil {
 		return o, err
 	}

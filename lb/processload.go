@@ -30,10 +30,16 @@ func (p *process) environment() *config.Env {
 }
 
 // loadOptions is what the configuration is checked with.
-var loadOptions = config.LoadOptions{CheckLogFormat: func(format string) error {
-	_, err := tcplog.ParseFormat(format)
-	return err
-}}
+var loadOptions = config.LoadOptions{
+	CheckLogFormat: func(format string, env *config.Env) error {
+		_, err := tcplog.ParseFormat(format, env.Lookup)
+		return err
+	},
+	CheckLogJSON: func(items []string, env *config.Env) error {
+		_, err := tcplog.ParseJSON(items, env.Lookup)
+		return err
+	},
+}
 
 // load reads and validates the configuration, shows all complaints, and applies the flags that go before keywords. It gives
 // false when the configuration cannot be used.
@@ -45,7 +51,8 @@ func (p *process) load() (*config.Config, bool) {
 	if len(problems) > 0 {
 		return nil, false
 	}
-	cfg, found := config.Load(files, p.environment(), loadOptions)
+	p.env = p.environment()
+	cfg, found := config.Load(files, p.env, loadOptions)
 	if cfg != nil {
 		p.override(cfg)
 		p.messages.setQuiet((p.quiet || cfg.Global.Quiet) && !p.loud())

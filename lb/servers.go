@@ -19,7 +19,7 @@ import (
 func newFlowBackend(cfg *config.Config, p *config.Proxy, servers *backend.Backend, names initialNames) (*flow.Backend, error) {
 	o, t := p.Options, p.Timeouts
 	fb := &flow.Backend{
-		Backend: servers,
+		Backend: servers, ID: p.ID,
 		Retries: p.Retries, RedispatchEvery: p.Redispatch,
 		Timeouts: flow.Timeouts{
 			Server: milliseconds(t.Server), ServerFin: milliseconds(t.ServerFin), Connect: milliseconds(t.Connect),

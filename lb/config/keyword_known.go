@@ -13,8 +13,10 @@ const (
 
 // knownSections are sections that are skipped after one complaint. Names up to HAProxy 3.2.
 var knownSections = map[string]string{
-	"peers": notYet, "userlist": notYet, "ring": notYet, "log-forward": notYet, "program": notYet,
-	"traces": notYet, "log-profile": notYet, "cache": noHTTP, "http-errors": noHTTP, "fcgi-app": noHTTP, "crt-store": noTLS, "acme": noTLS,
+	"peers": notYet, "userlist": notYet, "ring": notYet, "program": notYet,
+	"traces": notYet, "cache": noHTTP, "http-errors": noHTTP, "fcgi-app": noHTTP, "crt-store": noTLS, "acme": noTLS,
+	"log-forward": "is about receiving other programs' logs, which sluice does not do: let a syslog server such as rsyslog forward them, and send sluice's own to several places with several 'log' lines",
+	"log-profile": "is not supported by sluice: use 'log-format', 'error-log-format' or 'log-format-json' in the proxies, and 'format' on their 'log' lines",
 }
 
 // knownList makes a table of a text of words.

@@ -19,9 +19,12 @@ func logKeywords() []Keyword {
 		{Name: "log-send-hostname", Sections: InGlobal, Syntax: "[<name>]", Default: "off", Summary: "A host name stands in log lines whose format has a place for it; by default the system's.", Example: "log-send-hostname lb1",
 			maximum: 1, behaviour: behaviour{parse: parseSendHostname, print: printSendHostname}},
 		{Name: "log-format", Sections: inFrontends, Syntax: "<format>", Default: "none", Summary: "Form of the log line, with the variables of TCP mode. Takes the place of `option tcplog`.", Example: `log-format "%ci:%cp [%t] %ft %b/%s %ts"`,
-			minimum: 1, maximum: 1, behaviour: logFormat(func(t target) *string { return &t.proxy.LogFormat }, func(p *Proxy) { p.Options.TCPLog = false })},
+			minimum: 1, maximum: 1, behaviour: logFormat(func(t target) *string { return &t.proxy.LogFormat }, func(p *Proxy) { p.Options.TCPLog, p.LogJSON, p.LogJSONItems = false, false, nil })},
 		{Name: "error-log-format", Sections: inFrontends, Syntax: "<format>", Default: "as for other connections", Summary: "Form of the log line of connections that failed before data went through.", Example: `error-log-format "%ci:%cp [%t] %ft error"`,
 			minimum: 1, maximum: 1, behaviour: logFormat(func(t target) *string { return &t.proxy.ErrorLogFormat }, func(*Proxy) {})},
+		{Name: "log-format-json", Sections: InGlobal | inProxies, Syntax: "[<field> | <name>=<format>]...", Default: "off",
+			Summary: "Log lines are JSON objects, one per line: an extension of sluice's. Without arguments, all fields that [docs/logs.md](logs.md) lists; otherwise those named, and own ones with a format each. Messages about the proxy's servers are objects too. In `backend` and `global` it is about messages only, and takes no arguments.",
+			Example: "log-format-json", maximum: -1, negatable: true, behaviour: behaviour{parse: parseLogJSON, print: printLogJSON}},
 	}
 }
 
@@ -38,7 +41,7 @@ func logFormat(at func(target) *string, also func(*Proxy)) behaviour {
 	return behaviour{
 		parse: func(s *statement) {
 			if check := s.options.CheckLogFormat; check != nil {
-				if err := check(s.text(0)); err != nil {
+				if err := check(s.text(0), s.env); err != nil {
 					s.fail(err)
 					return
 				}
@@ -47,6 +50,57 @@ func logFormat(at func(target) *string, also func(*Proxy)) behaviour {
 			b.parse(s)
 		},
 		print: b.print,
+	}
+}
+
+// logJSON are the switch and the items. The items are nil where there are none to have.
+func (t target) logJSON() (on *bool, items *[]string) {
+	if t.proxy == nil {
+		return &t.global.LogJSON, nil
+	}
+	if t.proxy.Kind&Frontend == 0 {
+		return &t.proxy.LogJSON, nil
+	}
+	return &t.proxy.LogJSON, &t.proxy.LogJSONItems
+}
+
+func parseLogJSON(s *statement) {
+	on, items := s.target().logJSON()
+	switch {
+	case s.no && len(s.args) > 0:
+		s.alert("takes no arguments after 'no', but there is '%s'", s.text(0))
+		return
+	case items == nil && len(s.args) > 0:
+		s.alert("takes no fields such as '%s' in a '%s' section, where it is about messages only", s.text(0), s.place.Names()[0])
+		return
+	}
+	if check := s.options.CheckLogJSON; check != nil && !s.no {
+		if err := check(s.texts(), s.env); err != nil {
+			s.fail(err)
+			return
+		}
+	}
+	*on = !s.no
+	if items == nil {
+		return
+	}
+	*items = nil
+	if !s.no {
+		if len(s.args) > 0 {
+			*items = s.texts()
+		}
+		s.proxy.LogFormat, s.proxy.Options.TCPLog = "", false
+	}
+}
+
+func printLogJSON(p *printer) {
+	on, items := p.target.logJSON()
+	switch {
+	case !*on:
+	case items == nil:
+		p.write()
+	default:
+		p.write(*items...)
 	}
 }
 

@@ -204,6 +204,7 @@ func optionKeywords() []Keyword {
 
 func parseTCPLog(s *statement) {
 	s.proxy.Options.TCPLog, s.proxy.LogFormat = true, ""
+	s.proxy.LogJSON, s.proxy.LogJSONItems = false, nil
 }
 
 func parseTCPKeepAlive(s *statement) {

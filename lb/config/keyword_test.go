@@ -185,6 +185,8 @@ func TestRefused(t *testing.T) {
 		{InBackend, "balance leastcon", "'balance' expects one of 'roundrobin', 'static-rr', 'leastconn', 'first', 'source', 'random', 'hash', not 'leastcon'; did you mean 'leastconn'?"},
 		{InBackend, "balance uri", "'balance' cannot be 'uri', which is known to HAProxy but not supported by sluice, which balances TCP only"},
 		{InBackend, "balance hash req.hdr(x)", "'balance' hash: 'req.hdr(x)' is not yet supported by sluice, only 'src' and 'src_port' are"},
+		{InBackend, "log-format-json time", "'log-format-json' takes no fields such as 'time' in a 'backend' section, where it is about messages only"},
+		{InGlobal, "log-format-json time", "'log-format-json' takes no fields such as 'time' in a 'global' section, where it is about messages only"},
 		{InGlobal, "lua-load x.lua", "'lua-load' is known to HAProxy but not yet supported by sluice"},
 		{InGlobal, "timeout client 5s", "'timeout client' is not allowed in a 'global' section, only in 'defaults', 'frontend', 'listen'"},
 		{InBackend, "nbthread 4", "'nbthread' is not allowed in a 'backend' section, only in 'global'"},

@@ -10,7 +10,9 @@ import (
 // LoadOptions are what Load needs from rooms that it must not import.
 type LoadOptions struct {
 	// CheckLogFormat tells what is wrong with the argument of log-format or error-log-format. nil: anything goes.
-	CheckLogFormat func(format string) error
+	CheckLogFormat func(format string, env *Env) error
+	// CheckLogJSON does the same for the items of log-format-json.
+	CheckLogJSON func(items []string, env *Env) error
 }
 
 // Load reads files, in order, as one configuration. It gives all complaints that it has about all of them, in the order

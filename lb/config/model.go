@@ -40,6 +40,7 @@ type Global struct {
 
 	Logs            []LogTarget
 	LogTag          string // empty: "sluice"
+	LogJSON         bool   // log-format-json (an extension): the process's own messages are objects
 	LogSendHostname string // empty: the system's name; only sent when SendHostname
 	SendHostname    bool   // log-send-hostname: a host name stands in the header of formats that have one
 
@@ -172,6 +173,8 @@ type Proxy struct {
 	LogTag         string
 	LogFormat      string // empty: none; "option tcplog" gives the built-in one through Options.TCPLog
 	ErrorLogFormat string
+	LogJSON        bool     // log-format-json (an extension); in a backend it is about messages only
+	LogJSONItems   []string // its fields; none: the built-in ones
 
 	defaultServer *Server // while the section is being read
 }

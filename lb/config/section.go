@@ -143,7 +143,7 @@ func (p *Proxy) derive(kind ProxyKind, name string, pos Pos) *Proxy {
 	o, t := &d.Options, &d.Timeouts
 	if kind&Frontend == 0 {
 		d.MaxConn, d.Backlog, d.RateLimitSessions, d.DefaultBackend = 0, 0, 0, ""
-		d.KeepAliveClient, d.LogFormat, d.ErrorLogFormat = KeepAlive{}, "", ""
+		d.KeepAliveClient, d.LogFormat, d.ErrorLogFormat, d.LogJSONItems = KeepAlive{}, "", "", nil
 		t.Client, t.ClientFin = 0, 0
 		o.DontLogNull, o.DontLogNormal, o.LogASAP, o.LogSeparateErrors = false, false, false, false
 		o.TCPKAClient, o.SmartAccept, o.ContStats, o.SocketStats, o.TCPLog = false, false, false, false, false

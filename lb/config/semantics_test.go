@@ -232,12 +232,32 @@ frontend b
  log-format %ci
 frontend c
  bind :3
+ log-format-json time
  log-format %ci
  option tcplog
+frontend d
+ bind :4
+ log-format-json time
+frontend e
+ bind :5
+ log-format-json
+ no log-format-json
+ option tcplog
+frontend f
+ bind :6
+ log-format-json time
+ log-format-json
+backend g
 `)
-	for name, want := range map[string]string{"a": "", "b": "%ci", "c": ""} {
+	for name, want := range map[string]string{"d": "[time]", "f": "[]"} {
 		p := proxyNamed(t, c, name)
-		if p.LogFormat != want || p.Options.TCPLog != (want == "") {
+		if !p.LogJSON || p.LogFormat != "" || p.Options.TCPLog || fmt.Sprint(p.LogJSONItems) != want {
+			t.Errorf("%s: %v %v, '%s' and %v", name, p.LogJSON, p.LogJSONItems, p.LogFormat, p.Options.TCPLog)
+		}
+	}
+	for name, want := range map[string]string{"a": "", "b": "%ci", "c": "", "e": ""} {
+		p := proxyNamed(t, c, name)
+		if p.LogFormat != want || p.Options.TCPLog != (want == "") || p.LogJSON || p.LogJSONItems != nil {
 			t.Errorf("%s: '%s' and %v", name, p.LogFormat, p.Options.TCPLog)
 		}
 	}

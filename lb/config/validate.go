@@ -71,7 +71,7 @@ func (l *loader) validateFrontend(p *Proxy) {
 	if len(p.Binds) == 0 {
 		l.warnAt(p.Pos, "%s '%s' has no 'bind': it hears nobody", p.Kind, p.Name)
 	}
-	if len(p.Logs) == 0 && (p.Options.TCPLog || p.LogFormat != "") {
+	if len(p.Logs) == 0 && (p.Options.TCPLog || p.LogFormat != "" || p.LogJSON) {
 		l.warnAt(p.Pos, "%s '%s' has a log format but no 'log': nothing is logged", p.Kind, p.Name)
 	}
 	l.target(p, p.Pos, "default_backend", p.DefaultBackend)

@@ -223,6 +223,13 @@ func (f *Flow) fill(r *tcplog.Record) {
 		Redispatched: f.redispatched,
 		Counter:      fe.Process.Counter.Load(),
 		LogCounter:   fe.logCounter.Add(1) - 1,
+
+		FrontendID: fe.ID, BackendID: fe.ID, DefaultBackend: fe.DefaultBackend, Loop: f.loop.ID, Class: fe.Class, Offset: fe.Offset,
+		ReceivedProxy: f.bind.AcceptProxy && f.headerEnd != 0,
+	}
+	r.Now = r.Accept.Add(f.loop.Now() - f.start)
+	if f.told != nil {
+		r.Authority, r.CarriedID = f.told.authority, f.told.uniqueID
 	}
 	if fe.LogFrontendAddr {
 		r.FrontendAddr = f.destinationAddr().AddrPort
@@ -230,13 +237,13 @@ func (f *Flow) fill(r *tcplog.Record) {
 	if f.backend == nil {
 		return
 	}
-	r.Backend = f.backend.Name
+	r.Backend, r.BackendID = f.backend.Name, f.backend.ID
 	r.BeConn = int(f.backend.Flows.Value())
 	if q := f.request; f.stage != orphaned && q != nil && q.Queued {
 		r.BeQueue, r.SrvQueue = int(q.QueueAhead), int(q.ServerAhead)
 	}
 	if s := f.lastServer; s != nil {
-		r.Server = s.Name
+		r.Server, r.ServerID = s.Name, s.ID
 		r.SrvConn = s.Served()
 	}
 	if f.target != nil {

@@ -23,7 +23,7 @@ func (s *script) noLine() {
 }
 
 var fence = func() *tcplog.Format {
-	f, err := tcplog.ParseFormat("fence")
+	f, err := tcplog.ParseFormat("fence", nil)
 	if err != nil {
 		panic(err)
 	}
@@ -62,7 +62,7 @@ func TestLogOptions(t *testing.T) {
 		{"dontlognull, not empty", func(s *script) { s.frontend.DontLogNull = true }, good, []string{`f b/s1 .*`}},
 		{"logasap", func(s *script) { s.frontend.LogASAP = true }, bad, []string{`f b/s1 0/0/\+0 \+0 -- 1/1/1/1/0 0/0`}},
 		{"own format", func(s *script) {
-			s.frontend.Format, _ = tcplog.ParseFormat("%ci:%cp [%t] %fi:%fp %bi:%bp %si:%sp %U %B %ts %rc")
+			s.frontend.Format, _ = tcplog.ParseFormat("%ci:%cp [%t] %fi:%fp %bi:%bp %si:%sp %U %B %ts %rc", nil)
 			s.frontend.LogFrontendAddr, s.frontend.LogBackendSource = true, true
 		}, bad, []string{`127.0.0.1:\d+ 127.0.0.1:\d+ 127.0.0.1:\d+ 1 0 CD 0`}},
 		{"default format", func(s *script) { s.frontend.ConnectFormat, s.frontend.Format = tcplog.TCP, nil }, bad, []string{`f b/<NOSRV> -1/-1/0 0 -- 1/1/0/0/0 0/0`}},

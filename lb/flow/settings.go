@@ -41,6 +41,7 @@ type Timeouts struct {
 // Frontend is one frontend, shared by all loops.
 type Frontend struct {
 	Name    string
+	ID      int
 	Process *Process
 	Backend *Backend // where its flows go; nil: nowhere, they are closed
 	MaxConn int64    // once the loops run, only SetMaxConn changes it
@@ -64,9 +65,10 @@ type Frontend struct {
 	LogASAP          bool
 	DontLogNull      bool
 	DontLogNormal    bool
-	SeparateErrors   bool // errors are logged at level err
-	LogFrontendAddr  bool // the format shows %fi or %fp, which cost a system call
-	LogBackendSource bool // the same for %bi and %bp
+	SeparateErrors   bool   // errors are logged at level err
+	LogFrontendAddr  bool   // a format shows %fi or %fp, which cost a system call
+	LogBackendSource bool   // the same for %bi and %bp
+	DefaultBackend   string // for the log; empty: none
 	NoLinger         bool
 	Binds            []*Bind
 	logCounter       atomic.Uint32
@@ -89,6 +91,7 @@ type Bind struct {
 // Backend is where flows go: the servers' states and queues, and how to reach each of them.
 type Backend struct {
 	*backend.Backend
+	ID int
 	// Direct is the way without a server: "dispatch" and "option transparent". Servers are not consulted then.
 	Direct *Target
 

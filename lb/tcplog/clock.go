@@ -10,6 +10,8 @@ type clockText struct {
 	nanosecond int      // of the last update
 	local      [20]byte // 02/Jan/2006:15:04:05
 	zone       [5]byte  // -0700
+	iso        [19]byte // 2006-01-02T15:04:05
+	isoZone    [6]byte  // -07:00
 }
 
 // update makes the texts those of t's second.
@@ -24,6 +26,17 @@ func (c *clockText) update(t time.Time) {
 	appendDate(c.local[:0], t)
 	_, offset := t.Zone()
 	appendZone(c.zone[:0], offset, false)
+	appendISODate(c.iso[:0], t)
+	appendZone(c.isoZone[:0], offset, true)
+}
+
+// appendISODate appends 2006-01-02T15:04:05.
+func appendISODate(b []byte, t time.Time) []byte {
+	year, month, day := t.Date()
+	b = append(appendPadded(b, year, 4), '-')
+	b = append(appendPadded(b, int(month), 2), '-')
+	b = append(appendPadded(b, day, 2), 'T')
+	return appendTimeOfDay(b, t)
 }
 
 // appendDate appends 02/Jan/2006:15:04:05.

@@ -97,7 +97,7 @@ func TestFormat(t *testing.T) {
 			f := map[string]*Format{"TCP": TCP, "Default": Default, "Error": Error}[c.format]
 			if f == nil {
 				var err error
-				if f, err = ParseFormat(c.format); err != nil {
+				if f, err = ParseFormat(c.format, nil); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -110,7 +110,7 @@ func TestFormat(t *testing.T) {
 }
 
 func TestFormatOfTheProcess(t *testing.T) {
-	f, err := ParseFormat("%H %pid")
+	f, err := ParseFormat("%H %pid", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,8 +130,34 @@ func TestFormatErrors(t *testing.T) {
 	}{
 		{"%ci %HM", 5, "HTTP variable '%HM'"},
 		{"%Tq", 1, "HTTP variable"},
-		{"%ci %[src]", 5, "not supported yet"},
-		{"%{+Q}[src]", 1, "not supported yet"},
+		{"%ci %[req.len]", 7, "sample 'req.len' is not known to sluice's log formats; known: accept_date act_conn "},
+		{"%{+Q}[srC]", 7, "(did you mean 'src'?)"},
+		{"%[src", 5, "missing ']' after 'src'"},
+		{"%[", 2, "a sample's name, such as 'src', must follow '%['"},
+		{"%[ src]", 3, "a sample's name"},
+		{"%[src,]", 7, "a converter's name, such as 'upper', must follow the comma"},
+		{"%[src,reverse]", 7, "converter 'reverse' is not known to sluice's log formats; known: add and base64 "},
+		{"%[src,Upper]", 7, "(did you mean 'upper'?)"},
+		{"%[src(1)]", 3, "sample 'src' takes no arguments"},
+		{"%[src,upper(1)]", 7, "converter 'upper' takes no arguments"},
+		{"%[src)]", 3, "sample 'src)' is not known"},
+		{"%[str(a)b]", 9, "']' or ',' expected, not 'b]'"},
+		{"%[str(a]", 6, "missing ')' after 'str(a]'"},
+		{"%[int(x)]", 3, "'x' is not a whole number"},
+		{"%[int]", 3, "expects (<number>)"},
+		{"%[date(x)]", 3, "'x' is not a whole number"},
+		{"%[date(0,h)]", 3, "'h' is none of 's', 'ms', 'us'"},
+		{"%[rand(0)]", 3, "from 1 to 4294967295"},
+		{"%[uuid(5)]", 3, "only version 4"},
+		{"%[bool(yes)]", 3, "neither 'true' nor 'false'"},
+		{"%[src,ipmask]", 7, "expects (<bits>[,<bits of IPv6>])"},
+		{"%[src,ipmask(33)]", 7, "'33' is not a whole number from 0 to 32"},
+		{"%[src,ipmask(255.0.255.0)]", 7, "all ones before all zeros"},
+		{"%[date,ltime(%Q)]", 8, "unknown '%Q'"},
+		{"%[date,ltime(%)]", 8, "ends with a percent sign"},
+		{"%[int(1),add(x)]", 10, "'x' is not a whole number, and variables are not supported"},
+		{"%[str(a),field(0,b)]", 10, "counted from 1"},
+		{"%[str(a),concat(a,b)]", 10, "variables such as 'b' are not supported"},
 		{"a %zz", 3, "unknown variable '%zz'"},
 		{"%tsfoo", 1, "did you mean '%ts'"},
 		{"%TW", 1, "did you mean '%Tw'?"},
@@ -142,7 +168,7 @@ func TestFormatErrors(t *testing.T) {
 		{"%{+Q,+Z}b", 6, "unknown flag '+Z'"},
 		{"%{Q}b", 3, "unknown flag 'Q'"},
 	} {
-		_, err := ParseFormat(c.format)
+		_, err := ParseFormat(c.format, nil)
 		var f *FormatError
 		if !errors.As(err, &f) || f.Offset != c.offset || !strings.Contains(f.Reason, c.reason) {
 			t.Errorf("%q: %v", c.format, err)
@@ -152,12 +178,23 @@ func TestFormatErrors(t *testing.T) {
 
 func TestAppendAllocatesNothing(t *testing.T) {
 	r, b := full(), make([]byte, 0, 4096)
-	all := mustParse("%{+Q,+E}o %t %Tl %T %Ts %ID %ci %b %s %B")
+	all := mustParse("%{+Q,+E}o %t %Tl %T %Ts %ID %ci %b %s %B %[src,ipmask(24),upper] %[uuid] %[date,ltime(%Y-%m-%dT%H:%M:%S%z)] %[fc_pp_authority]")
+	own, err := ParseJSON([]string{"time", "server", "client=%ci:%cp", "who=%[fc_pp_authority,lower]", "night=%[src_port,even]"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Authority = []byte("a\nb")
+	var x scratch
+	all.append(b, &r, &x) // the scratch grows once
+	own.append(b, &r, &x)
 	if n := testing.AllocsPerRun(100, func() {
 		TCP.Append(b, &r)
 		Default.Append(b, &r)
 		Error.Append(b, &r)
-		all.Append(b, &r)
+		JSON.append(b, &r, &x)
+		JSONError.append(b, &r, &x)
+		all.append(b, &r, &x)
+		own.append(b, &r, &x)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -165,23 +202,23 @@ func TestAppendAllocatesNothing(t *testing.T) {
 
 // The kept second is renewed when the second changes, in either direction.
 func TestClockText(t *testing.T) {
-	var clock clockText
+	var x scratch
 	f := mustParse("%t")
 	for _, second := range []int{5, 5, 6, 5, 0} {
 		r := full()
 		r.Accept = time.Date(2026, 1, 1, 0, 0, second, 0, time.UTC)
-		if got, want := string(f.append(nil, &r, &clock)), string(f.Append(nil, &r)); got != want {
+		if got, want := string(f.append(nil, &r, &x)), string(f.Append(nil, &r)); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 }
 
 func FuzzParseFormat(f *testing.F) {
-	for _, s := range []string{"%ci:%cp [%t]", "%{+Q,-X}o %b", "%", "%{", "%{+", "%%", "%[x]", "%{+Q}"} {
+	for _, s := range []string{"%ci:%cp [%t]", "%{+Q,-X}o %b", "%", "%{", "%{+", "%%", "%[x]", "%{+Q}", "%[src,ipmask(24,64),hex]", "%[str('a\\)b'),field(-2,a,0),base64]", "%[date(1,ms),ltime(\"%c %r\"),bytes(1,2)]x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		format, err := ParseFormat(s)
+		format, err := ParseFormat(s, nil)
 		var where *FormatError
 		if err != nil && (!errors.As(err, &where) || where.Offset < 1 || where.Offset > len(s)) {
 			t.Fatalf("%q: %v", s, err)
@@ -189,14 +226,16 @@ func FuzzParseFormat(f *testing.F) {
 		if err == nil {
 			r := refused()
 			format.Append(nil, &r)
+			r = overUnix()
+			format.Append(nil, &r)
 		}
 	})
 }
 
 func BenchmarkAppendTCP(b *testing.B) {
-	r, buffer, clock := full(), make([]byte, 0, 4096), clockText{}
+	r, buffer, x := full(), make([]byte, 0, 4096), scratch{}
 	b.ReportAllocs()
 	for b.Loop() {
-		TCP.append(buffer, &r, &clock)
+		TCP.append(buffer, &r, &x)
 	}
 }

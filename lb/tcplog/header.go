@@ -22,8 +22,8 @@ const (
 
 func (h header) hasFacility() bool { return h <= priority }
 
-// appendLine appends one whole line with its line feed.
-func (t *target) appendLine(b []byte, level Level, dates *headerDates, text []byte) []byte {
+// appendLine appends one whole line with its line feed, and tells whether it had to be cut.
+func (t *target) appendLine(b []byte, level Level, dates *headerDates, text []byte) (line []byte, cut bool) {
 	start := len(b)
 	level = max(level, t.severe)
 	switch t.header {
@@ -48,10 +48,10 @@ func (t *target) appendLine(b []byte, level Level, dates *headerDates, text []by
 		b = append(dates.appendISO(b), ' ')
 	}
 	b = append(b, text...)
-	if len(b)-start > t.limit {
+	if cut = len(b)-start > t.limit; cut {
 		b = b[:start+t.limit]
 	}
-	return append(b, '\n')
+	return append(b, '\n'), cut
 }
 
 func orElse(s, otherwise string) string {
@@ -79,7 +79,7 @@ func (d *headerDates) update(t time.Time) {
 	}
 	t = t.Local()
 	d.valid, d.second = true, second
-	year, month, day := t.Date()
+	_, month, day := t.Date()
 
 	b := append(d.syslog[:0], month.String()[:3]...)
 	b = appendPadded(append(b, ' '), day, 2)
@@ -89,10 +89,7 @@ func (d *headerDates) update(t time.Time) {
 	b = appendTimeOfDay(append(b, ' '), t)
 	_ = append(b, ' ')
 
-	b = append(appendPadded(d.iso[:0], year, 4), '-')
-	b = append(appendPadded(b, int(month), 2), '-')
-	b = append(appendPadded(b, day, 2), 'T')
-	appendTimeOfDay(b, t)
+	appendISODate(d.iso[:0], t)
 	_, offset := t.Zone()
 	appendZone(d.zone[:0], offset, true)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 )
 
 // Logger is a proxy's (or the process's) list of targets with its tag. Its fields never change after Shipper.Logger, but
@@ -12,6 +13,8 @@ type Logger struct {
 	shipper *Shipper
 	targets []*target
 	verbose Level // the most verbose level that any target takes
+	json    bool
+	proxy   string
 
 	dropped atomic.Uint64 // lines lost: the loops and the shipper count, the shipper tells
 	told    uint64        // of dropped; the shipper's goroutine only
@@ -23,12 +26,15 @@ type LoggerOptions struct {
 	Tag      string // log-tag; empty: "sluice"
 	Hostname string // log-send-hostname; empty: "localhost" in rfc3164, "-" in rfc5424
 	PID      int    // 0: this process's
+	// JSON: messages are objects too, and a line that is too long for a target is lost rather than cut.
+	JSON  bool
+	Proxy string // whose messages these are, in JSON; empty: the process's
 }
 
 // Logger makes a logger. Errors: an unknown word in a target, an address that cannot be resolved. A unix socket that is
 // not there is no error: it is tried again, once a second while there is something to log.
 func (s *Shipper) Logger(o LoggerOptions) (*Logger, error) {
-	l := &Logger{shipper: s}
+	l := &Logger{shipper: s, json: o.JSON, proxy: o.Proxy}
 	if o.Tag == "" {
 		o.Tag = "sluice"
 	}
@@ -67,12 +73,12 @@ func (l *Logger) Flow(loop int, level Level, f *Format, r *Record) {
 		return
 	}
 	p := &l.shipper.producers[loop]
-	p.text = f.append(p.text[:0], r, &p.clock)
+	p.text = f.append(p.text[:0], r, &p.scratch)
 	l.submit(p.ring, level, p.text)
 }
 
 // Message logs one message of the process, such as "Server bk/s1 is DOWN". Any goroutine may call it; control
-// characters become #XX (manual 8.6), so that a message is one line. A nil *Logger does nothing.
+// characters become #XX (manual 8.6), or what JSON has for them, so that a message is one line. A nil *Logger does nothing.
 func (l *Logger) Message(level Level, text string) {
 	if !l.Wants(level) {
 		return
@@ -80,13 +86,10 @@ func (l *Logger) Message(level Level, text string) {
 	p := &l.shipper.messages
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.text = p.text[:0]
-	for i := 0; i < len(text); i++ {
-		if c := text[i]; c < ' ' && c != '\t' || c == 0x7F {
-			p.text = append(p.text, '#', hexDigits[c>>4], hexDigits[c&15])
-		} else {
-			p.text = append(p.text, c)
-		}
+	if l.json {
+		p.text = appendJSONMessage(p.text[:0], time.Now(), level, l.proxy, text)
+	} else {
+		p.text = appendEncoded(p.text[:0], text)
 	}
 	l.submit(p.ring, level, p.text)
 }
@@ -96,6 +99,8 @@ func (l *Logger) submit(r *ring, level Level, text []byte) {
 	switch {
 	case s.closed.Load():
 		l.drop(DropClosed)
+	case l.json && len(text) > maxLine:
+		l.drop(DropTooLong)
 	case !r.push(l, level, text[:min(len(text), maxLine)]):
 		l.drop(DropRingFull)
 	}

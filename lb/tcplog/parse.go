@@ -16,9 +16,9 @@ func (e *FormatError) Error() string { return fmt.Sprintf("at byte %d: %s", e.Of
 
 // ParseFormat reads a log-format string (manual 8.2.6), quotes and backslashes already taken off by the reader of the
 // configuration. An error is a *FormatError. Runs of blanks become one space, "%%" is a percent sign, and a name ends
-// where its letters and digits end.
-func ParseFormat(s string) (*Format, error) {
-	p := parser{text: s}
+// where its letters and digits end. Variables of the environment are looked up now; nil: in this process's.
+func ParseFormat(s string, env Environment) (*Format, error) {
+	p := parser{text: s, env: env}
 	for p.at < len(s) {
 		var err error
 		switch c := s[p.at]; {
@@ -34,14 +34,16 @@ func ParseFormat(s string) (*Format, error) {
 			return nil, err
 		}
 	}
-	return &Format{parts: p.parts}, nil
+	return &p.format, nil
 }
 
 type parser struct {
 	text  string
 	at    int
+	env   Environment
 	flags flags // as %o set them
-	parts []part
+
+	format Format
 }
 
 func (p *parser) fail(offset int, format string, a ...any) error {
@@ -50,17 +52,17 @@ func (p *parser) fail(offset int, format string, a ...any) error {
 
 func (p *parser) space() {
 	p.at++
-	if n := len(p.parts); n == 0 || p.parts[n-1].variable != space {
-		p.parts = append(p.parts, part{variable: space})
+	if parts := p.format.parts; len(parts) == 0 || parts[len(parts)-1].variable != space {
+		p.format.add(part{variable: space})
 	}
 }
 
 func (p *parser) literal(text string) {
-	if n := len(p.parts); n > 0 && p.parts[n-1].variable == literal {
-		p.parts[n-1].text += text
+	if parts := p.format.parts; len(parts) > 0 && parts[len(parts)-1].variable == literal {
+		parts[len(parts)-1].text += text
 		return
 	}
-	p.parts = append(p.parts, part{variable: literal, text: text})
+	p.format.add(part{variable: literal, text: text})
 }
 
 // variable reads what begins with a percent sign: "%%", "%name" or "%{flags}name".
@@ -80,7 +82,14 @@ func (p *parser) variable() error {
 		}
 	}
 	if strings.HasPrefix(p.text[p.at:], "[") {
-		return p.fail(start, "sample expressions ('%%[...]') are not supported yet")
+		e, length, err := parseExpression(p.text[p.at+1:], p.env)
+		if err != nil {
+			err.Offset = min(p.at+2+err.Offset, len(p.text))
+			return err
+		}
+		p.at += 1 + length
+		p.format.add(part{variable: sampled, flags: flags, expression: e})
+		return nil
 	}
 	end := p.at
 	for end < len(p.text) && isAlphanumeric(p.text[end]) {
@@ -100,7 +109,7 @@ func (p *parser) variable() error {
 	case v == propagate:
 		p.flags = flags
 	default:
-		p.parts = append(p.parts, part{variable: v, flags: flags})
+		p.format.add(part{variable: v, flags: flags})
 	}
 	return nil
 }

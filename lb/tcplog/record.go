@@ -19,6 +19,7 @@ type Record struct {
 	ListenerName  string         // the bind's name, for the error line; empty: ListenerID is shown
 
 	Accept time.Time // %t %T %Tl %Ts %ms: wall clock
+	Now    time.Time // %[date]: when the line is written, wall clock
 
 	// Milliseconds; -1: not reached. Td and Tu are derived.
 	Handshake int // Th: PROXY header received
@@ -47,6 +48,15 @@ type Record struct {
 	LogCounter uint32 // %lc: the frontend's count of log lines
 
 	LogASAP bool // the flow goes on: a '+' before %Tt, %Tu and %B
+
+	// For sample expressions and JSON only.
+	FrontendID, BackendID, ServerID int
+	DefaultBackend                  string // the frontend's; empty: none
+	Loop                            int    // from 0
+	Class                           int16  // of the flow in a queue
+	Offset                          int32  // ms, the same
+	ReceivedProxy                   bool   // there was a PROXY header
+	Authority, CarriedID            []byte // what that carried; empty: nothing
 
 	Error string // the message of the error line, such as "Connection closed while waiting for PROXY protocol header"
 }

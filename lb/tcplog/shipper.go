@@ -69,11 +69,11 @@ type Shipper struct {
 
 // producer is what one source of lines has to itself, on cache lines of its own.
 type producer struct {
-	ring  *ring
-	text  []byte
-	clock clockText
-	mu    sync.Mutex // used by messages only
-	_     [64]byte
+	ring    *ring
+	text    []byte
+	scratch scratch
+	mu      sync.Mutex // used by messages only
+	_       [64]byte
 }
 
 // NewShipper starts a shipper for loops 0 to loops-1.
@@ -206,7 +206,11 @@ func (s *Shipper) ship(l *line, text []byte) {
 		if !t.wants(l.level) {
 			continue
 		}
-		s.line = t.appendLine(s.line[:0], l.level, &s.dates, text)
+		var cut bool
+		if s.line, cut = t.appendLine(s.line[:0], l.level, &s.dates, text); cut && l.logger.json {
+			l.logger.drop(DropTooLong)
+			continue
+		}
 		if reason, ok := t.sink.write(s.line); !ok {
 			l.logger.drop(reason)
 		}
@@ -226,10 +230,13 @@ func (s *Shipper) tell(total uint64) {
 			continue
 		}
 		text := append(strconv.AppendUint(nil, lost, 10), " log lines dropped"...)
+		if l.json {
+			text = appendJSONMessage(nil, time.Now(), Warning, l.proxy, text)
+		}
 		reached, wanted := false, false
 		for _, t := range l.targets {
 			if Warning <= t.verbose {
-				s.line = t.appendLine(s.line[:0], Warning, &s.dates, text)
+				s.line, _ = t.appendLine(s.line[:0], Warning, &s.dates, text)
 				_, ok := t.sink.write(s.line)
 				reached, wanted = reached || ok, true
 			}

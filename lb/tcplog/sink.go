@@ -25,12 +25,13 @@ const (
 	DropTargetBusy                    // the kernel's buffer, or the queue before a blocked descriptor, was full
 	DropTargetGone                    // nobody at the other end, or an error of the system
 	DropClosed                        // logged after Close, or left when Close ran out of time
+	DropTooLong                       // an object of JSON that the target's len would cut
 	dropReasonCount int        = iota
 )
 
 // String is the reason's name for counters.
 func (r DropReason) String() string {
-	return [...]string{"ring full", "target busy", "target gone", "closed"}[r]
+	return [...]string{"ring full", "target busy", "target gone", "closed", "too long"}[r]
 }
 
 // sink finds or opens the sink of t. Targets of several loggers that name the same place share one.

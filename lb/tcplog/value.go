@@ -8,8 +8,8 @@ import (
 const hexDigits = "0123456789ABCDEF"
 
 // appendString appends a name; an empty one is "-", or "" where strings are quoted.
-func appendString(b []byte, f flags, s string) []byte {
-	if f&quoted == 0 && s == "" {
+func appendString[T string | []byte](b []byte, f flags, s T) []byte {
+	if f&quoted == 0 && len(s) == 0 {
 		return append(b, '-')
 	}
 	if f&quoted != 0 {

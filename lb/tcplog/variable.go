@@ -16,6 +16,10 @@ const (
 	connectLine
 	errorLine
 	propagate // %o
+	sampled   // %[...]
+	isoDate   // in JSON only, as are the next two
+	listenerName
+	innerText // a text made of several pieces, within JSON
 
 	backendName
 	backendConns
@@ -87,7 +91,7 @@ var (
 	})
 )
 
-func appendVariable(b []byte, p *part, r *Record, clock *clockText) []byte {
+func appendVariable(b []byte, p *part, r *Record, x *scratch) []byte {
 	switch p.variable {
 	case clientIP:
 		return appendIP(b, p.flags, r.Client, r.ClientUnix)
@@ -125,13 +129,13 @@ func appendVariable(b []byte, p *part, r *Record, clock *clockText) []byte {
 		return b
 
 	case preciseDate:
-		clock.update(r.Accept)
-		b = append(b, clock.local[:]...)
+		x.clock.update(r.Accept)
+		b = append(b, x.clock.local[:]...)
 		b = append(b, '.')
-		return appendPadded(b, clock.nanosecond/1e6, 3)
+		return appendPadded(b, x.clock.nanosecond/1e6, 3)
 	case localDate:
-		clock.update(r.Accept)
-		return append(append(append(b, clock.local[:]...), ' '), clock.zone[:]...)
+		x.clock.update(r.Accept)
+		return append(append(append(b, x.clock.local[:]...), ' '), x.clock.zone[:]...)
 	case gmtDate:
 		return append(appendDate(b, r.Accept.UTC()), " +0000"...)
 	case timestamp:
@@ -185,10 +189,12 @@ func appendVariable(b []byte, p *part, r *Record, clock *clockText) []byte {
 	case processID:
 		return appendNumber(b, p.flags, int64(pid), 4)
 
+	case sampled:
+		return appendExpression(b, p, r, x)
 	case connectLine:
 		return appendConnectLine(b, r)
 	case errorLine:
-		return appendErrorLine(b, r, clock)
+		return appendErrorLine(b, r, x)
 	}
 	return b
 }
@@ -226,12 +232,12 @@ func appendConnectLine(b []byte, r *Record) []byte {
 	return append(b, "/TCP)"...)
 }
 
-func appendErrorLine(b []byte, r *Record, clock *clockText) []byte {
+func appendErrorLine(b []byte, r *Record, x *scratch) []byte {
 	b = appendIP(b, 0, r.Client, r.ClientUnix)
 	b = appendPort(append(b, ':'), 0, r.Client, r.ClientUnix, r.ListenerID)
-	clock.update(r.Accept)
-	b = append(append(b, " ["...), clock.local[:]...)
-	b = appendPadded(append(b, '.'), clock.nanosecond/1e6, 3)
+	x.clock.update(r.Accept)
+	b = append(append(b, " ["...), x.clock.local[:]...)
+	b = appendPadded(append(b, '.'), x.clock.nanosecond/1e6, 3)
 	b = append(append(b, "] "...), r.Frontend...)
 	b = append(b, '/')
 	if r.ListenerName != "" {
