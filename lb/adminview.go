@@ -4,12 +4,14 @@ import (
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/sluice-lb/sluice/lb/admin"
 	"github.com/sluice-lb/sluice/lb/flow"
 	"github.com/sluice-lb/sluice/lb/stats"
+	"github.com/sluice-lb/sluice/lb/tcplog"
 )
 
 // What the runtime command line shows of the process.
@@ -51,6 +53,9 @@ func (a *administration) Info() admin.Info {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
 		i.Descriptors = int(min(limit.Cur, 1<<31-1))
+	}
+	for reason := range tcplog.DropReasons {
+		i.LogDrops = append(i.LogDrops, admin.Counter{Name: strings.ReplaceAll(reason.String(), " ", "_"), Value: a.shipper.DroppedFor(reason)})
 	}
 	for _, p := range a.proxies {
 		if p.Frontend != nil && p.Frontend.State() == admin.Open {

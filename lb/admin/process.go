@@ -61,6 +61,7 @@ type Info struct {
 	Stopping       bool
 	Listeners      int
 	DroppedLogs    uint64
+	LogDrops       []Counter // the same by reason, with words that are label values
 	BusyPolling    bool
 }
 

@@ -52,7 +52,7 @@ type Shipper struct {
 	ended  chan struct{}      // closed when it has
 	flush  chan chan struct{} // a request to empty the rings now
 
-	drops [dropReasonCount]atomic.Uint64
+	drops [DropReasons]atomic.Uint64
 
 	mu      sync.Mutex
 	sinks   map[string]sink // guarded by mu

@@ -21,12 +21,12 @@ type DropReason int
 
 // The reasons.
 const (
-	DropRingFull    DropReason = iota // the loop logged faster than the shipper could carry
-	DropTargetBusy                    // the kernel's buffer, or the queue before a blocked descriptor, was full
-	DropTargetGone                    // nobody at the other end, or an error of the system
-	DropClosed                        // logged after Close, or left when Close ran out of time
-	DropTooLong                       // an object of JSON that the target's len would cut
-	dropReasonCount int        = iota
+	DropRingFull   DropReason = iota // the loop logged faster than the shipper could carry
+	DropTargetBusy                   // the kernel's buffer, or the queue before a blocked descriptor, was full
+	DropTargetGone                   // nobody at the other end, or an error of the system
+	DropClosed                       // logged after Close, or left when Close ran out of time
+	DropTooLong                      // an object of JSON that the target's len would cut
+	DropReasons                      // how many there are
 )
 
 // String is the reason's name for counters.
