@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,9 @@ func NewAcceptor(l *Loop, b *Bind, ln *poller.Listener) *Acceptor {
 	a.timer.Owner = a
 	a.mail.To = a
 	b.Frontend.acceptors = append(b.Frontend.acceptors, a)
+	if t := b.Tenant; t != nil && !slices.Contains(t.frontends, b.Frontend) {
+		t.frontends = append(t.frontends, b.Frontend)
+	}
 	ln.Join()
 	return a
 }
@@ -92,9 +96,9 @@ func (a *Acceptor) Ready(poller.Events) {
 
 // acceptOne claims a place within every limit, accepts, and starts the flow. False: no more for now.
 func (a *Acceptor) acceptOne() bool {
-	f, b := a.bind.Frontend, a.bind
+	b := a.bind
 	if !a.claim() {
-		f.Stats.Add(a.loop.ID, stats.LimitReached, 1)
+		a.count(stats.LimitReached)
 		a.loop.Pause(a.watch)
 		a.paused.Store(true)
 		if !a.room() || !a.paused.CompareAndSwap(true, false) {
@@ -105,7 +109,7 @@ func (a *Acceptor) acceptOne() bool {
 	}
 	if !a.allow() {
 		b.release()
-		f.Stats.Add(a.loop.ID, stats.RateReached, 1)
+		a.count(stats.RateReached)
 		a.pauseFor(100 * time.Millisecond)
 		return false
 	}
@@ -117,43 +121,62 @@ func (a *Acceptor) acceptOne() bool {
 		a.acceptFailed(errno)
 		return errno == poller.ECONNABORTED
 	}
-	f.Stats.Add(a.loop.ID, stats.Connections, 1)
+	a.count(stats.Connections)
 	b.Stats.Add(a.loop.ID, stats.Connections, 1)
 	a.loop.begin(b, socket, peer)
 	return true
 }
 
+// count counts for the frontend, and the tenant if there is one.
+func (a *Acceptor) count(id stats.ID) {
+	a.bind.Frontend.Stats.Add(a.loop.ID, id, 1)
+	if t := a.bind.Tenant; t != nil {
+		t.Stats.Add(a.loop.ID, id, 1)
+	}
+}
+
+// rates are those that a connection has to stay within; nil: none.
+func (a *Acceptor) rates() (list [4]*Rate) {
+	p := a.loop.process
+	list[0] = a.bind.Frontend.Rate
+	if t := a.bind.Tenant; t != nil {
+		list[1] = t.Rate
+	}
+	for i, r := range [...]*Rate{&p.ConnectionRate, &p.SessionRate} {
+		if r.Limit() != 0 {
+			list[2+i] = r
+		}
+	}
+	return list
+}
+
 // allow counts one connection within all rates; false: one of them is reached, and nothing is counted.
 func (a *Acceptor) allow() bool {
-	p, own := a.loop.process, a.bind.Frontend.Rate
-	for i, r := range [...]*Rate{own, &p.ConnectionRate, &p.SessionRate} {
-		if r == nil || i > 0 && r.Limit() == 0 || r.Allow(a.loop.Now()) {
-			continue
+	rates := a.rates()
+	for i, r := range rates {
+		if r != nil && !r.Allow(a.loop.Now()) {
+			giveBack(rates[:i])
+			return false
 		}
-		if i > 0 && own != nil {
-			own.Return()
-		}
-		if i > 1 && p.ConnectionRate.Limit() != 0 {
-			p.ConnectionRate.Return()
-		}
-		return false
 	}
 	return true
 }
 
 // disallow takes back what allow has counted, for a connection that was not there.
 func (a *Acceptor) disallow() {
-	if r := a.bind.Frontend.Rate; r != nil {
-		r.Return()
-	}
-	for _, r := range [...]*Rate{&a.loop.process.ConnectionRate, &a.loop.process.SessionRate} {
-		if r.Limit() != 0 {
+	rates := a.rates()
+	giveBack(rates[:])
+}
+
+func giveBack(rates []*Rate) {
+	for _, r := range rates {
+		if r != nil {
 			r.Return()
 		}
 	}
 }
 
-// claim takes a place within the bind's, the frontend's and the process's limit, in this order. A place that is given back
+// claim takes a place within the bind's, the tenant's, the frontend's and the process's limit, in this order. A place that is given back
 // because a wider limit was reached may have stopped another loop's acceptor meanwhile: it is woken.
 func (a *Acceptor) claim() bool {
 	p, f, b := a.loop.process, a.bind.Frontend, a.bind
@@ -162,11 +185,14 @@ func (a *Acceptor) claim() bool {
 	} else if !b.Flows.AddBelow(b.MaxConn) {
 		return false
 	}
-	if f.Flows.AddBelow(f.limit()) {
-		if p.Flows.AddBelow(p.limit()) {
-			return true
+	if b.Tenant.claim() {
+		if f.Flows.AddBelow(f.limit()) {
+			if p.Flows.AddBelow(p.limit()) {
+				return true
+			}
+			f.Flows.Add(-1)
 		}
-		f.Flows.Add(-1)
+		b.Tenant.release()
 	}
 	b.Flows.Add(-1)
 	f.resume()
@@ -175,7 +201,7 @@ func (a *Acceptor) claim() bool {
 
 func (a *Acceptor) room() bool {
 	p, f, b := a.loop.process, a.bind.Frontend, a.bind
-	return p.Flows.Value() < p.limit() && f.Flows.Value() < f.limit() && (b.MaxConn == 0 || b.Flows.Value() < b.MaxConn)
+	return p.Flows.Value() < p.limit() && f.Flows.Value() < f.limit() && b.Tenant.room() && (b.MaxConn == 0 || b.Flows.Value() < b.MaxConn)
 }
 
 // release gives a flow's places back and wakes the acceptors that waited for one.
@@ -183,6 +209,7 @@ func (b *Bind) release() {
 	f, p := b.Frontend, b.Frontend.Process
 	wasFull := p.Flows.Value() >= p.limit()
 	b.Flows.Add(-1)
+	b.Tenant.release()
 	f.Flows.Add(-1)
 	p.Flows.Add(-1)
 	f.resume()

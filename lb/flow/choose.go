@@ -16,6 +16,7 @@ func (f *Flow) choose() {
 	f.client.independent, f.server.independent = f.frontend.IndependentStreams, f.backend.IndependentStreams
 	f.client.spliceAfter = f.frontend.spliceAfter(f.backend, false)
 	f.server.spliceAfter = f.frontend.spliceAfter(f.backend, true)
+	f.meter()
 	if f.backend.Direct != nil {
 		f.backend.Flows.Add(1)
 		f.admitted = true
@@ -34,7 +35,7 @@ func (f *Flow) chosen(outcome backend.Outcome) {
 	case backend.Granted:
 		f.queueEnd = f.loop.Now()
 		if f.stage == queued {
-			f.loop.waits(-1)
+			f.waits(-1)
 			f.request.CountWait(f.queueEnd - f.attempt)
 		}
 		f.answered()
@@ -49,7 +50,7 @@ func (f *Flow) chosen(outcome backend.Outcome) {
 		f.slot = nil
 		if f.stage != queued { // not when it was sent back: it has waited since then
 			f.stage = queued
-			f.loop.waits(1)
+			f.waits(1)
 			f.attempt = f.loop.Now()
 		}
 		if f.client.closing && f.clientLeft() {
@@ -59,7 +60,7 @@ func (f *Flow) chosen(outcome backend.Outcome) {
 	case backend.NoServer:
 		f.answered()
 		if f.stage == queued { // sent back: it waits no more, and no grant is on its way
-			f.loop.waits(-1)
+			f.waits(-1)
 			f.queueEnd = f.loop.Now()
 			f.stage = connecting
 		}

@@ -16,9 +16,10 @@ func (f *Flow) end(cause, at byte) {
 	}
 	l := f.loop
 	l.Disarm(&f.timer)
+	f.unpark()
 	f.countBytes()
 	if f.stage == queued {
-		f.loop.waits(-1)
+		f.waits(-1)
 		f.countLeft(cause)
 		f.queueEnd = l.Now()
 	}
@@ -121,12 +122,15 @@ func (f *Flow) countBytes() {
 	if in == 0 && out == 0 {
 		return
 	}
-	sets := [...]*stats.Counters{f.frontend.Stats, f.bind.Stats, nil, nil}
+	sets := [...]*stats.Counters{f.frontend.Stats, f.bind.Stats, nil, nil, nil}
 	if f.backend != nil {
 		sets[2] = f.backend.Stats
 	}
 	if f.slot != nil {
 		sets[3] = f.slot.Stats
+	}
+	if f.bind.Tenant != nil {
+		sets[4] = f.bind.Tenant.Stats
 	}
 	for _, s := range sets {
 		if s != nil {

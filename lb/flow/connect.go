@@ -15,7 +15,7 @@ import (
 func (f *Flow) connect() {
 	f.stage = connecting
 	f.attempt = f.loop.Now()
-	f.server = side{flow: f, isServer: true, spliceAfter: f.server.spliceAfter, independent: f.server.independent}
+	f.server = side{flow: f, isServer: true, spliceAfter: f.server.spliceAfter, independent: f.server.independent, metering: f.server.metering}
 	t := f.target
 	if t.Unresolved {
 		f.connectFailed(poller.EHOSTUNREACH)

@@ -30,6 +30,7 @@ type Loop struct {
 	shutter  shutter    // of servers that went down
 	listings []*Listing // those that have a place among the flows
 	waiters  int        // flows that wait for a slot
+	shares   []*share   // of the tenants, by their index; nil: not needed yet
 
 	turn        uint64 // the turn that smallReads is of
 	smallReads  int    // events of this turn, so far, that brought few bytes
@@ -137,6 +138,7 @@ type side struct {
 	isServer    bool
 	independent bool // option independent-streams: what is sent here is no sign of life
 
+	metering     metering     // whether a tenant's bandwidth bounds what is read from this side
 	spliceAfter  uint8        // full reads in a row that make this side's bytes be spliced
 	fullReads    uint8        // so far
 	smallSplices uint8        // in a row

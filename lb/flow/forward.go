@@ -101,6 +101,9 @@ func (f *Flow) move(from, to *side) {
 		if !f.flush(from, to) || !from.readable || from.readClosed || to.writeClosed {
 			return
 		}
+		if from.metering != unmetered && !f.meterOf(from).grants(from) {
+			return
+		}
 		if round == roundBudget || round > 0 && f.loop.crowded() {
 			f.loop.Again(&from.Socket, poller.Readable)
 			return
@@ -117,9 +120,7 @@ func (f *Flow) move(from, to *side) {
 // the first read of an event: if that one is short already, the direction is not bulk.
 func (f *Flow) copy(from, to *side, first bool) {
 	buffer := f.loop.Buffer()
-	if len(buffer) > crowdedRead && f.loop.crowded() {
-		buffer = buffer[:crowdedRead]
-	}
+	buffer = buffer[:f.most(from, len(buffer))]
 	n, errno := from.Recv(buffer)
 	if !f.received(from, n, errno) {
 		return
@@ -145,6 +146,17 @@ func (f *Flow) copy(from, to *side, first bool) {
 	}
 }
 
+// most is how many of n bytes one read of from may bring.
+func (f *Flow) most(from *side, n int) int {
+	if n > crowdedRead && f.loop.crowded() {
+		n = crowdedRead
+	}
+	if from.metering != unmetered {
+		n = f.meterOf(from).most(from, n)
+	}
+	return n
+}
+
 // splice fills from's pipe once. Without a pipe the bytes are copied.
 func (f *Flow) splice(from *side) {
 	if from.pipe == nil {
@@ -153,11 +165,7 @@ func (f *Flow) splice(from *side) {
 			return
 		}
 	}
-	most := from.pipe.Size()
-	if f.loop.crowded() {
-		most = min(most, crowdedRead)
-	}
-	n, errno := from.pipe.Fill(&from.Socket, most)
+	n, errno := from.pipe.Fill(&from.Socket, f.most(from, from.pipe.Size()))
 	if errno == poller.EINVAL { // a socket that cannot be spliced
 		from.fullReads, from.spliceAfter = 0, neverSplice
 		return
@@ -191,6 +199,9 @@ func (f *Flow) received(from *side, n int, errno poller.Errno) bool {
 		from.fullReads = 0
 	}
 	from.activity = now
+	if from.metering != unmetered {
+		f.meterOf(from).spend(from, n)
+	}
 	if from.isServer {
 		f.out += uint64(n)
 	} else {

@@ -33,7 +33,7 @@ func (f *Flow) ask() *request {
 		Port:   f.source.Port(),
 		Loop:   l.ID,
 		Now:    f.headerEnd,
-		Class:  f.frontend.Class,
+		Class:  f.bind.Tenant.class(f.frontend.Process, f.frontend.Class),
 		Offset: f.frontend.Offset,
 		Server: f.slot,
 	}

@@ -26,6 +26,8 @@ type Process struct {
 	ConnectionRate, SessionRate Rate
 
 	frontends     []*Frontend
+	tenants       []*Tenant    // complete before the loops start
+	waiting       atomic.Int64 // flows that wait for a slot; counted only if there are tenants
 	lastExhausted atomic.Int64 // when descriptors or memory last ran out, on the loops' clock
 
 	// Alert tells the operator something that concerns the whole process, such as a lack of descriptors. It is called
@@ -86,6 +88,7 @@ type Bind struct {
 	Stats       *stats.Counters
 	AcceptProxy bool
 	IsUnix      bool
+	Tenant      *Tenant // whose budget its flows use; nil: nobody's
 }
 
 // Backend is where flows go: the servers' states and queues, and how to reach each of them.

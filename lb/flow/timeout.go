@@ -50,10 +50,14 @@ func (f *Flow) deadline() (when uint64, late *side) {
 }
 
 // sideDeadline is when s will have been silent for too long: it owes us bytes, or it owes us taking ours. A side that
-// cannot be read because the other does not take its bytes is not late.
+// cannot be read because the other does not take its bytes is not late, and none is while one of them may not be read for
+// want of bandwidth.
 func (f *Flow) sideDeadline(s *side) uint64 {
 	timeout, when := f.sideTimeout(s), uint64(never)
 	o := f.other(s)
+	if s.metering == parked || o.metering == parked {
+		return never
+	}
 	if !s.readClosed && !o.writeClosed && !o.blocked {
 		when = after(s.activity, timeout)
 	}

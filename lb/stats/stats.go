@@ -43,6 +43,7 @@ const (
 	Spliced                    // bytes moved by splice
 	ServerDown                 // flows ended because their server went down: on-marked-down shutdown-sessions
 	BackupLeft                 // flows ended on a backup server because a server came up: on-marked-up shutdown-backup-sessions
+	Throttled                  // times that a flow had to wait for its tenant's bandwidth
 	Count                      // how many counters there are
 )
 
@@ -52,7 +53,7 @@ var Names = [Count]string{
 	"accept_exhausted", "accept_failed", "limit_reached", "rate_reached", "no_server", "queue_timeouts", "queue_left",
 	"queued", "connect_refused", "connect_unreached", "connect_timeouts", "connect_reset", "connect_local",
 	"connect_failed", "retries", "redispatches", "client_aborts", "server_aborts", "client_timeouts", "server_timeouts",
-	"killed", "spliced", "server_down", "backup_left",
+	"killed", "spliced", "server_down", "backup_left", "throttled",
 }
 
 // Counters is one set of counters, and the times of the flows that ended.
