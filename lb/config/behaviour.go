@@ -18,10 +18,11 @@ type target struct {
 	socket *StatsSocket
 	dns    *Resolvers
 	mail   *Mailers
+	tenant *Tenant
 }
 
 func (s *statement) target() target {
-	return target{s.global, s.proxy, s.bind, s.server, s.socket, s.dns, s.mail}
+	return target{s.global, s.proxy, s.bind, s.server, s.socket, s.dns, s.mail, s.tenant}
 }
 
 // number fills an int, which is printed unless it is the default.

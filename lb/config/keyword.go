@@ -22,6 +22,7 @@ const (
 	OnStatsSocket
 	InResolvers
 	InMailers
+	InTenant
 
 	inFrontends = InDefaults | InFrontend | InListen // the client side
 	inBackends  = InDefaults | InListen | InBackend  // the server side
@@ -30,7 +31,7 @@ const (
 	onServers   = OnServer | OnDefaultServer
 )
 
-var sectionNames = []string{"global", "defaults", "frontend", "listen", "backend", "bind", "server", "default-server", "stats socket", "resolvers", "mailers"}
+var sectionNames = []string{"global", "defaults", "frontend", "listen", "backend", "bind", "server", "default-server", "stats socket", "resolvers", "mailers", "tenant"}
 
 // Names lists the places of the set.
 func (s Sections) Names() []string {
@@ -101,7 +102,7 @@ var (
 func buildTables() {
 	for _, table := range [][]Keyword{
 		globalKeywords(), healthGlobalKeywords(), tuneKeywords(), proxyKeywords(), timeoutKeywords(), keepAliveKeywords(), optionKeywords(),
-		checkOptionKeywords(), checkRuleKeywords(), stateKeywords(), emailKeywords(), resolversKeywords(), mailersKeywords(),
+		checkOptionKeywords(), checkRuleKeywords(), stateKeywords(), emailKeywords(), resolversKeywords(), mailersKeywords(), tenantKeywords(),
 		balanceKeywords(), logKeywords(), ruleKeywords(), listenerKeywords(), bindKeywords(), serverKeywords(),
 	} {
 		for i := range table {
@@ -149,7 +150,7 @@ func find(place Sections, words []Word) (*Keyword, int) {
 // elsewhere gives the places in which the words would be a keyword.
 func elsewhere(words []Word, among Sections) Sections {
 	var places Sections
-	for place := Sections(1); place <= InMailers; place <<= 1 {
+	for place := Sections(1); place <= InTenant; place <<= 1 {
 		if k, _ := find(place, words); k != nil && place&among != 0 {
 			places |= place
 		}

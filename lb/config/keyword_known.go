@@ -113,7 +113,7 @@ func why(place Sections, words []Word) (name, reason string) {
 		second = words[1].Text
 	}
 	switch place {
-	case InResolvers, InMailers:
+	case InResolvers, InMailers, InTenant:
 		return first, ""
 	case InGlobal:
 		return first, knownGlobal[first]

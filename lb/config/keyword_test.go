@@ -69,6 +69,11 @@ func surround(place Sections, line string) string {
 		return around(InGlobal, "stats socket /x.sock "+line)
 	case InResolvers:
 		return "resolvers x\n\n " + line + "\n nameserver last 10.0.0.53:53\n"
+	case InTenant:
+		if strings.HasPrefix(line, "namespace") {
+			return "tenant x\n\n " + line + "\n"
+		}
+		return "tenant x\n\n " + line + "\n namespace red\n"
 	case InMailers:
 		return "mailers x\n\n " + line + "\n mailer last 10.0.0.25:25\n"
 	}

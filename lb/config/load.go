@@ -63,6 +63,7 @@ type loader struct {
 	proxy    *Proxy              // of the current section; nil in global
 	dns      *Resolvers          // the same for "resolvers"
 	mail     *Mailers            // and for "mailers"
+	tenant   *Tenant             // and for "tenant"
 	named    map[string][]*Proxy // all proxies; a frontend and a backend may share a name
 	defaults map[string]*defaultsSection
 	latest   *Proxy            // of the last defaults section, named or not
@@ -134,7 +135,7 @@ func (l *loader) line(line Line) {
 
 // keyword reads one line of a section.
 func (l *loader) keyword(line Line) {
-	s := statement{loader: l, pos: line.Pos, place: l.place, global: &l.config.Global, proxy: l.proxy, dns: l.dns, mail: l.mail}
+	s := statement{loader: l, pos: line.Pos, place: l.place, global: &l.config.Global, proxy: l.proxy, dns: l.dns, mail: l.mail, tenant: l.tenant}
 	words, prefix := line.Words, ""
 	if first := words[0].Text; first == "no" || first == "default" {
 		if len(words) == 1 {

@@ -14,6 +14,19 @@ type Config struct {
 
 	Resolvers []*Resolvers
 	Mailers   []*Mailers
+	Tenants   []*Tenant
+}
+
+// Tenant is a "tenant" section (an extension): a budget for all that comes by the binds in a network namespace. A limit of 0 is
+// none.
+type Tenant struct {
+	Pos                       Pos
+	Name                      string
+	Namespace                 string // always given, and no other tenant's
+	MaxConn                   int
+	RateLimitSessions         int // connections per second
+	BandwidthIn, BandwidthOut int // bytes per second
+	QueueShare                int // percent
 }
 
 // Pos is a place in a file: what a diagnostic points at.

@@ -21,6 +21,7 @@ var chapters = []struct {
 	{"stats-socket", func(k *Keyword) bool { return k.Sections == OnStatsSocket }, false},
 	{"resolvers", func(k *Keyword) bool { return k.Sections == InResolvers }, false},
 	{"mailers", func(k *Keyword) bool { return k.Sections == InMailers }, false},
+	{"tenant", func(k *Keyword) bool { return k.Sections == InTenant }, false},
 	{"server", func(k *Keyword) bool { return k.Sections&onServers != 0 }, true},
 	{"no-effect", func(k *Keyword) bool { return k.Effect == NoEffect }, true},
 }

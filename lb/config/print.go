@@ -25,6 +25,11 @@ func Print(w io.Writer, c *Config) error {
 		p.mail = section
 		p.all(InMailers)
 	}
+	for _, section := range c.Tenants {
+		p.out.WriteString("\ntenant " + Quote(section.Name) + "\n")
+		p.tenant = section
+		p.all(InTenant)
+	}
 	for _, proxy := range c.Proxies {
 		p.out.WriteString("\n" + proxy.Kind.String() + " " + Quote(proxy.Name) + "\n")
 		p.target.proxy = proxy

@@ -26,6 +26,7 @@ type statement struct {
 	socket  *StatsSocket
 	dns     *Resolvers
 	mail    *Mailers
+	tenant  *Tenant
 	several bool // the line makes more than one bind or server
 }
 

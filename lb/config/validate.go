@@ -36,6 +36,7 @@ func (l *loader) validate() {
 	}
 	l.validateTracks()
 	l.validateSections()
+	l.checkTenants()
 }
 
 // resolveLog settles the format, which depends on a global keyword that may stand below.
