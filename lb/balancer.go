@@ -49,8 +49,9 @@ type Balancer struct {
 	saver     *stateSaver  // nil: states are not saved
 	mailers   *emailAlerts
 	names     *names
-	admin     *administration // nil: there is no stats socket
-	stopping  atomic.Bool     // no more connections are taken
+	tenants   map[string]*flow.Tenant // by namespace
+	admin     *administration         // nil: there is no stats socket
+	stopping  atomic.Bool             // no more connections are taken
 	// startupLogs is Options.StartupLogs.
 	startupLogs func() []string
 	checks      *checks
@@ -95,6 +96,7 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 		b.logger.Message(tcplog.Emergency, text)
 		go b.say(config.Alert, text) // standard error may be a pipe that nobody reads
 	}
+	b.openTenants(loops)
 	b.openStates(b.say)
 	err := errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openLogs(), b.openLoops(loops, o.Pipes), b.openStateSaver(), b.openBackends(loops, func(pos config.Pos, text string) {
 		b.say(config.Warning, fmt.Sprintf("config : [%s:%d] : %s", pos.File, pos.Line, text))

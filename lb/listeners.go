@@ -138,7 +138,7 @@ func (b *Balancer) openBind(p *config.Proxy, f *flow.Frontend, c *config.Bind, l
 	members := bindLoops(c, loops)
 	bind := &flow.Bind{
 		Frontend: f, Name: c.Name, ID: c.ID, MaxConn: int64(c.MaxConn), AcceptProxy: c.AcceptProxy || c.ExpectProxyL4,
-		Stats: stats.New(loops),
+		Stats: stats.New(loops), Tenant: b.tenantOf(f, c),
 	}
 	f.Binds = append(f.Binds, bind)
 	sockets := len(members)

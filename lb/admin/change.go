@@ -75,6 +75,11 @@ func (s *session) clearCounters(arguments []string) {
 			p.Backend.ClearHighest()
 		}
 	}
+	for _, t := range s.process.Tenants() {
+		if t.Flows.ClearHighest(); all {
+			t.Stats.Clear()
+		}
+	}
 	s.cli.rates.clear(all)
 	s.process.ClearMaxima()
 }

@@ -43,6 +43,12 @@ func (f *fake) Loops() []Loop {
 func (f *fake) Resolvers() []Resolvers {
 	return []Resolvers{{"dns", []NameServer{{"ns1", []Counter{{"sent", 3}, {"nx", 1}}}}}}
 }
+func (f *fake) Tenants() []Tenant {
+	t := Tenant{Tenant: &config.Tenant{Name: "t", Namespace: "blue", MaxConn: 5, BandwidthIn: 1000}, Flows: &stats.Gauge{}, Stats: stats.New(1), Waiting: 2}
+	t.Flows.Add(3)
+	t.Stats.Add(0, stats.Throttled, 7)
+	return []Tenant{t}
+}
 func (f *fake) StartupLogs() []string { return []string{"[WARNING]  (1) : something"} }
 func (f *fake) WriteServerState(w io.Writer, name string) error {
 	_, err := io.WriteString(w, "1\n# be_id\nof "+name+"\n")

@@ -17,6 +17,7 @@ type Process interface {
 	Proxies() []*Proxy // those that are not disabled, in the order of the configuration; always the same
 	Loops() []Loop
 	Resolvers() []Resolvers
+	Tenants() []Tenant
 	StartupLogs() []string
 	WriteServerState(w io.Writer, backend string) error
 

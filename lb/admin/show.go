@@ -26,6 +26,7 @@ func listings() []*command {
 		{"show sess", "[<id>|all]", "the open flows: a line each, or everything", Operator, (*session).showSess},
 		{"show startup-logs", "", "what was said while the process started", User, (*session).showStartupLogs},
 		{"show stat", "[{<iid>|<proxy>} <type> <sid>] [typed|json] [desc] [up|no-maint]", "counters of each proxy and server", User, (*session).showStat},
+		{"show tenants", "", "budgets of tenants, and what is used of them", User, (*session).showTenants},
 		{"show version", "", "the version of this process", User, func(s *session, _ []string) { s.answer.printf("%s\n", s.process.Info().Version) }},
 	}
 }
