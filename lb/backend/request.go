@@ -40,6 +40,9 @@ type Request struct {
 	before  uint64   // grants at the place where it waits, before it did
 }
 
+// LastClass is behind all others.
+const LastClass = queue.MaxClass
+
 // Outcome of an admission.
 type Outcome uint8
 

@@ -3,7 +3,7 @@ package flow
 import (
 	"sync/atomic"
 
-	"github.com/sluice-lb/sluice/lb/queue"
+	"github.com/sluice-lb/sluice/lb/backend"
 	"github.com/sluice-lb/sluice/lb/stats"
 )
 
@@ -69,7 +69,7 @@ func (t *Tenant) class(p *Process, class int16) int16 {
 		return class
 	}
 	if mine := t.waiting.Load(); mine > 0 && mine*100 >= p.waiting.Load()*int64(t.QueueShare) {
-		return queue.MaxClass
+		return backend.LastClass
 	}
 	return class
 }
