@@ -172,12 +172,18 @@ func flatten(err error) []error {
 // maxReserved bounds the flows for which each loop reserves room in its table.
 const maxReserved = 1 << 20
 
+// pathSamples is how many ended flows of each loop are looked at in a second. A look takes about a microsecond.
+const pathSamples = 100
+
 func (b *Balancer) openLoops(loops, pipes int) error {
 	cpus, err := loopCPUs(b.config, loops)
 	if err != nil {
 		return err
 	}
 	tune := b.config.Global.Tune
+	if len(b.config.Global.StatsSockets) > 0 {
+		b.process.PathSamples = pathSamples
+	}
 	for i := range loops {
 		l, err := poller.NewLoop(poller.Options{
 			CPUs: cpus[i], MaxEvents: tune.MaxPollEvents, BufferSize: tune.BufSize, PipeSize: tune.PipeSize,

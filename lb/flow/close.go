@@ -75,6 +75,7 @@ func (f *Flow) closeServer() {
 	if !f.server.Open() {
 		return
 	}
+	f.samplePath()
 	if f.frontend.LogBackendSource {
 		l.closed = l.LocalAddr(&f.server.Socket)
 	}
@@ -82,6 +83,25 @@ func (f *Flow) closeServer() {
 		f.server.Abort()
 	}
 	l.Close(&f.server.Socket)
+}
+
+// samplePath looks at the way to the server, for some of the flows that end: the looks of a loop are spread over the second, so that
+// a busy server is seen in proportion, and they cost the same however many flows there are.
+func (f *Flow) samplePath() {
+	l := f.loop
+	if l.process.PathSamples == 0 || f.connected == 0 || f.lastServer == nil || l.Now()-l.sampled < time.Second/time.Duration(l.process.PathSamples) {
+		return
+	}
+	l.sampled = l.Now()
+	path, errno := f.server.Path()
+	if errno != 0 { // a unix socket has none
+		return
+	}
+	to := f.lastServer.Stats
+	to.Add(l.ID, stats.PathSamples, 1)
+	to.Add(l.ID, stats.PathRoundTrip, uint64(path.RoundTrip/time.Microsecond))
+	to.Add(l.ID, stats.PathSegments, path.Segments)
+	to.Add(l.ID, stats.PathRetransmits, path.Retransmitted)
 }
 
 func (f *Flow) closeClient() {

@@ -35,6 +35,8 @@ type Loop struct {
 	turn        uint64 // the turn that smallReads is of
 	smallReads  int    // events of this turn, so far, that brought few bytes
 	smallBefore int    // those of the turn before it
+
+	sampled time.Duration // when a path was looked at last
 }
 
 // smallRead notes that an event brought few bytes.

@@ -21,6 +21,8 @@ type Process struct {
 	// IdleTimer is how long a direction may carry nothing until it counts as idle, and begins again with copying; 0: its
 	// pauses do not matter.
 	IdleTimer time.Duration
+	// PathSamples is how many flows of each loop have their connection to the server looked at in a second, when they end; 0: none.
+	PathSamples int
 
 	// ConnectionRate and SessionRate bound all frontends together. They have no limit until SetPerSecond gives them one.
 	ConnectionRate, SessionRate Rate

@@ -66,6 +66,8 @@ func TestValues(t *testing.T) {
 		{"sluice_loop_longest_gap_seconds", "loop=1", 0.001},
 		{"sluice_log_lines_dropped_total", "reason=ring_full", 5},
 		{"sluice_nameserver_events_total", "resolvers=dns nameserver=ns1 event=sent", 3},
+		{"sluice_tenant_limit_flows", "tenant=blue", 5},
+		{"sluice_tenant_waiting_flows", "tenant=blue", 2},
 		{"sluice_frontend_lost_connections_total", "proxy=fe reason=header_malformed", 5},
 		{"sluice_frontend_accept_pauses_total", "proxy=fe reason=limit_reached", 6},
 		{"sluice_frontend_ended_flows_total", "proxy=fe reason=client_timeouts", 7},
@@ -75,7 +77,7 @@ func TestValues(t *testing.T) {
 		{"sluice_server_queue_events_total", "proxy=be server=s1 event=granted", 0},
 		{"go_goroutines", "", -1}, // some number
 	} {
-		switch _, v, found := sample(all, want.name, want.labels); {
+		switch _, v, found := find(all, want.name, want.labels); {
 		case !found:
 			t.Errorf("%s{%s} is not there", want.name, want.labels)
 		case v != want.value && !(math.IsNaN(v) && math.IsNaN(want.value)) && !(want.name == "go_goroutines" && v > 0):
@@ -87,12 +89,12 @@ func TestValues(t *testing.T) {
 		{"haproxy_server_check_code", "proxy=be server=s2"},
 		{"sluice_server_queue_events_total", "proxy=be server=s2 event=granted"}, // no limit
 	} {
-		if _, _, found := sample(all, none[0], none[1]); found {
+		if _, _, found := find(all, none[0], none[1]); found {
 			t.Errorf("%s{%s} is there", none[0], none[1])
 		}
 	}
 
-	m, _, _ := sample(all, "sluice_server_connect_time_seconds", "proxy=be server=s1")
+	m, _, _ := find(all, "sluice_server_connect_time_seconds", "proxy=be server=s1")
 	h := m.GetHistogram()
 	if h.GetSampleCount() != 2 || h.GetSampleSum() != 60.0015 {
 		t.Errorf("%d connects in %v s", h.GetSampleCount(), h.GetSampleSum())
@@ -109,7 +111,7 @@ func TestValues(t *testing.T) {
 			t.Errorf("%d connects up to %v s", b.GetCumulativeCount(), b.GetUpperBound())
 		}
 	}
-	m, _, _ = sample(all, "sluice_loop_gap_seconds", "loop=1")
+	m, _, _ = find(all, "sluice_loop_gap_seconds", "loop=1")
 	if h := m.GetHistogram(); h.GetSampleCount() != 10 || h.Bucket[0].GetUpperBound() != 16e-6 || h.Bucket[0].GetCumulativeCount() != 3 ||
 		h.Bucket[1].GetCumulativeCount() != 6 || h.Bucket[len(gapClasses)-1].GetCumulativeCount() != 6 {
 		t.Errorf("gaps: %v", h)
@@ -124,10 +126,33 @@ func TestStates(t *testing.T) {
 		f.state = state
 		f.mu.Unlock()
 		all := scrape(t, x, "")
-		_, up, _ := sample(all, "haproxy_frontend_status", "proxy=fe state=UP")
-		_, open, _ := sample(all, "haproxy_listener_status", "proxy=fe listener=one state=OPEN")
+		_, up, _ := find(all, "haproxy_frontend_status", "proxy=fe state=UP")
+		_, open, _ := find(all, "haproxy_listener_status", "proxy=fe listener=one state=OPEN")
 		if up != want[0] || open != want[1] {
 			t.Errorf("%v: frontend up %v, listener open %v", state, up, open)
+		}
+	}
+}
+
+// Every counter is exported under some name, so that none is forgotten.
+func TestEveryCounterIsExported(t *testing.T) {
+	for id := range stats.Count {
+		f := newFake(t, testConfig)
+		x := exporter(f)
+		before := scrape(t, x, "scope=global&scope=frontend&scope=backend&scope=server")
+		f.tenant.Stats.Add(0, id, 1000)
+		f.proxies[0].Frontend.Stats.Add(0, id, 1000)
+		f.proxies[1].Backend.Stats.Add(0, id, 1000)
+		f.proxies[1].Backend.Servers()[0].Stats.Add(0, id, 1000)
+		after := scrape(t, x, "scope=global&scope=frontend&scope=backend&scope=server")
+		more := false
+		for name := range after {
+			for i, m := range after[name].Metric {
+				more = more || m.GetCounter().GetValue() > before[name].Metric[i].GetCounter().GetValue()
+			}
+		}
+		if !more {
+			t.Errorf("nothing tells of %q: put it among the reasons in own.go, or wherever it belongs", stats.Names[id])
 		}
 	}
 }

@@ -64,6 +64,7 @@ const (
 	loops
 	logDrops
 	nameServers
+	tenants
 	frontends
 	listeners
 	backends
@@ -82,7 +83,7 @@ var tables = []struct {
 	{ofListener, listeners, listenerFamilies},
 	{ofBackend, backends, backendFamilies},
 	{ofServer, servers, serverFamilies},
-	{ofGlobal, loops, loopFamilies}, {ofGlobal, logDrops, logFamilies}, {ofGlobal, nameServers, nameServerFamilies},
+	{ofGlobal, loops, loopFamilies}, {ofGlobal, logDrops, logFamilies}, {ofGlobal, nameServers, nameServerFamilies}, {ofGlobal, tenants, tenantFamilies},
 	{ofFrontend, frontends, ownFrontendFamilies},
 	{ofBackend, backends, ownBackendFamilies},
 	{ofServer, servers, ownServerFamilies},

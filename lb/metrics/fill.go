@@ -10,24 +10,24 @@ type filler struct {
 	family     dto.MetricFamily
 	metrics    []*dto.Metric
 	used       int
-	numbers    []*number // but for 0 and 1, which all share: most are one of these
+	numbers    []*sample // but for 0 and 1, which all share: most are one of these
 	taken      int
-	zero, one  *number
+	zero, one  *sample
 	histograms []*spread        // as many as metrics, in a family of them
 	labels     []*dto.LabelPair // of all metrics that have one more than their entity, one after the other
 	classes    []uint64
 	named      map[[2]string]*dto.LabelPair // of the fixed lists
 }
 
-// number is a value in both forms that it may have.
-type number struct {
+// sample is a value in both forms that it may have.
+type sample struct {
 	value   float64
 	gauge   dto.Gauge
 	counter dto.Counter
 }
 
-func newNumber(v float64) *number {
-	n := &number{value: v}
+func newSample(v float64) *sample {
+	n := &sample{value: v}
 	n.gauge.Value, n.counter.Value = &n.value, &n.value
 	return n
 }
@@ -47,7 +47,7 @@ type bucket struct {
 }
 
 func newFiller() *filler {
-	return &filler{zero: newNumber(0), one: newNumber(1), named: make(map[[2]string]*dto.LabelPair)}
+	return &filler{zero: newSample(0), one: newSample(1), named: make(map[[2]string]*dto.LabelPair)}
 }
 
 // fill makes the samples of f for all entities; nil: there are none.
@@ -125,7 +125,7 @@ func (b *filler) put(kind dto.MetricType, v float64, labels []*dto.LabelPair, mo
 		n = b.one
 	default:
 		if b.taken == len(b.numbers) {
-			b.numbers = append(b.numbers, newNumber(0))
+			b.numbers = append(b.numbers, newSample(0))
 		}
 		n = b.numbers[b.taken]
 		b.taken++

@@ -22,6 +22,7 @@ import (
 type fake struct {
 	admin.Process // what a scrape does not call
 	proxies       []*admin.Proxy
+	tenant        admin.Tenant
 	mu            sync.Mutex
 	state         admin.FrontendState
 }
@@ -40,6 +41,8 @@ func (f *fake) Loops() []admin.Loop {
 	gaps[2], gaps[4], gaps[5], gaps[23] = 1, 2, 3, 4
 	return []admin.Loop{{Flows: 3, Accepted: 7, Turns: 10, Events: 20, Busy: 2 * time.Second, Waiting: 3 * time.Second, LongestGap: time.Millisecond, Gaps: gaps}}
 }
+
+func (f *fake) Tenants() []admin.Tenant { return []admin.Tenant{f.tenant} }
 
 func (f *fake) Resolvers() []admin.Resolvers {
 	return []admin.Resolvers{{Name: "dns", Servers: []admin.NameServer{{Name: "ns1", Counters: []admin.Counter{{Name: "sent", Value: 3}}}}}}
@@ -74,7 +77,7 @@ func newFake(t testing.TB, text string) *fake {
 	if cfg == nil {
 		t.Fatal(found)
 	}
-	f := &fake{}
+	f := &fake{tenant: admin.Tenant{Tenant: &config.Tenant{Name: "blue", MaxConn: 5}, Flows: &stats.Gauge{}, Stats: stats.New(1), Waiting: 2}}
 	for _, p := range cfg.Proxies {
 		x := &admin.Proxy{Proxy: p, FullConn: 10}
 		if p.Kind&config.Frontend != 0 {
@@ -116,8 +119,8 @@ func scrape(t testing.TB, x *Exporter, query string) map[string]*dto.MetricFamil
 	return all
 }
 
-// sample finds one sample by its family and labels, written "proxy=be server=s1"; false: there is none.
-func sample(all map[string]*dto.MetricFamily, name, labels string) (*dto.Metric, float64, bool) {
+// find finds one sample by its family and labels, written "proxy=be server=s1"; false: there is none.
+func find(all map[string]*dto.MetricFamily, name, labels string) (*dto.Metric, float64, bool) {
 	for _, m := range all[name].GetMetric() {
 		var has []string
 		for _, l := range m.Label {

@@ -11,16 +11,16 @@ import (
 // Families that HAProxy does not have.
 
 var loopFamilies = []family{
-	{name: "sluice_loop_flows", kind: gauge, help: "Flows of the loop that are open.", count: loopNumber(func(e *entity) float64 { return float64(e.loop.Flows) })},
-	{name: "sluice_loop_connections_total", kind: counter, help: "Connections that the loop has accepted.", count: loopNumber(func(e *entity) float64 { return float64(e.loop.Accepted) })},
-	{name: "sluice_loop_events_total", kind: counter, help: "Events that the loop has taken from the kernel.", count: loopNumber(func(e *entity) float64 { return float64(e.loop.Events) })},
-	{name: "sluice_loop_busy_seconds_total", kind: counter, help: "Time that the loop has worked.", count: loopNumber(func(e *entity) float64 { return e.loop.Busy.Seconds() })},
-	{name: "sluice_loop_waiting_seconds_total", kind: counter, help: "Time that the loop has waited for events.", count: loopNumber(func(e *entity) float64 { return e.loop.Waiting.Seconds() })},
-	{name: "sluice_loop_longest_gap_seconds", kind: gauge, help: "Longest time between two waits: so long an event may have waited for the loop. 'clear counters' begins anew.", count: loopNumber(func(e *entity) float64 { return e.loop.LongestGap.Seconds() })},
+	{name: "sluice_loop_flows", kind: gauge, help: "Flows of the loop that are open.", count: number(func(e *entity) float64 { return float64(e.loop.Flows) })},
+	{name: "sluice_loop_connections_total", kind: counter, help: "Connections that the loop has accepted.", count: number(func(e *entity) float64 { return float64(e.loop.Accepted) })},
+	{name: "sluice_loop_events_total", kind: counter, help: "Events that the loop has taken from the kernel.", count: number(func(e *entity) float64 { return float64(e.loop.Events) })},
+	{name: "sluice_loop_busy_seconds_total", kind: counter, help: "Time that the loop has worked.", count: number(func(e *entity) float64 { return e.loop.Busy.Seconds() })},
+	{name: "sluice_loop_waiting_seconds_total", kind: counter, help: "Time that the loop has waited for events.", count: number(func(e *entity) float64 { return e.loop.Waiting.Seconds() })},
+	{name: "sluice_loop_longest_gap_seconds", kind: gauge, help: "Longest time between two waits: so long an event may have waited for the loop. 'clear counters' begins anew.", count: number(func(e *entity) float64 { return e.loop.LongestGap.Seconds() })},
 	{name: "sluice_loop_gap_seconds", kind: histogram, help: "Times between two waits.", bounds: gapBounds[:], spread: loopGaps},
 }
 
-func loopNumber(of func(*entity) float64) func(*entity, int) float64 {
+func number(of func(*entity) float64) func(*entity, int) float64 {
 	return func(e *entity, _ int) float64 { return of(e) }
 }
 
@@ -51,6 +51,18 @@ var logFamilies = []family{
 
 var nameServerFamilies = []family{
 	{name: "sluice_nameserver_events_total", kind: counter, help: "Questions to name servers and what came of them, in the words of 'show resolvers'.", count: func(e *entity, _ int) float64 { return float64(e.number) }},
+}
+
+var tenantFamilies = []family{
+	{name: "sluice_tenant_current_flows", kind: gauge, help: "Flows that are open.", count: number(func(e *entity) float64 { return float64(e.tenant.Flows.Value()) })},
+	{name: "sluice_tenant_max_flows", kind: gauge, help: "Most flows that were open at once.", count: number(func(e *entity) float64 { return float64(e.tenant.Flows.Highest()) })},
+	{name: "sluice_tenant_limit_flows", kind: gauge, help: "Flows that may be open at once; 0: no limit.", count: number(func(e *entity) float64 { return float64(e.tenant.MaxConn) })},
+	{name: "sluice_tenant_waiting_flows", kind: gauge, help: "Flows that wait for a slot.", count: number(func(e *entity) float64 { return float64(e.tenant.Waiting) })},
+	{name: "sluice_tenant_connections_total", kind: counter, help: "Connections that were accepted.", count: one(stats.Connections)},
+	{name: "sluice_tenant_bytes_in_total", kind: counter, help: "Bytes that came from clients.", count: one(stats.BytesIn)},
+	{name: "sluice_tenant_bytes_out_total", kind: counter, help: "Bytes that went to clients.", count: one(stats.BytesOut)},
+	{name: "sluice_tenant_throttled_total", kind: counter, help: "Times that a flow had to wait for the tenant's bandwidth.", count: one(stats.Throttled)},
+	reasons("sluice_tenant_accept_pauses_total", "Times that accepting paused for the tenant's budget, by reason.", stats.LimitReached, stats.RateReached),
 }
 
 var ownFrontendFamilies = []family{
@@ -86,6 +98,10 @@ var ownServerFamilies = []family{
 		}},
 	taken("sluice_server_queue_time_seconds", "Times that flows which reached the server waited for a slot, most of them 0.", stats.QueueTime),
 	taken("sluice_server_connect_time_seconds", "Times from the slot to the connection, with all attempts.", stats.ConnectTime),
+	{name: "sluice_server_path_samples_total", kind: counter, help: "Flows whose connection to the server was looked at when they ended: of each loop 100 a second at most.", count: one(stats.PathSamples)},
+	{name: "sluice_server_path_round_trip_seconds_total", kind: counter, help: "Sum of the samples' round trips, as the kernel smooths them.", count: func(e *entity, _ int) float64 { return float64(e.stats.Sum(stats.PathRoundTrip)) / 1e6 }},
+	{name: "sluice_server_path_segments_total", kind: counter, help: "Segments with data that the samples' connections have sent to the server.", count: one(stats.PathSegments)},
+	{name: "sluice_server_path_retransmits_total", kind: counter, help: "Segments that they have sent again.", count: one(stats.PathRetransmits)},
 	taken("sluice_server_session_time_seconds", "Times from accept to close of flows that reached the server.", stats.TotalTime),
 }
 

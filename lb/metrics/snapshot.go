@@ -21,6 +21,7 @@ type entity struct {
 	server *backend.Server
 	tally  *tally // of a backend
 	loop   *admin.Loop
+	tenant *admin.Tenant
 	info   map[string]admin.Value // of the process
 	number uint64                 // of what is only a counter
 }
@@ -52,6 +53,9 @@ func (s *snapshot) takeProcess(x *Exporter) {
 	}
 	for _, c := range x.process.Info().LogDrops {
 		s[logDrops] = append(s[logDrops], entity{labels: []*dto.LabelPair{pair("reason", c.Name)}, number: c.Value})
+	}
+	for _, t := range x.process.Tenants() {
+		s[tenants] = append(s[tenants], entity{labels: []*dto.LabelPair{pair("tenant", t.Name)}, tenant: &t, stats: t.Stats})
 	}
 	for _, section := range x.process.Resolvers() {
 		for _, n := range section.Servers {

@@ -44,6 +44,10 @@ const (
 	ServerDown                 // flows ended because their server went down: on-marked-down shutdown-sessions
 	BackupLeft                 // flows ended on a backup server because a server came up: on-marked-up shutdown-backup-sessions
 	Throttled                  // times that a flow had to wait for its tenant's bandwidth
+	PathSamples                // of servers: flows whose connection to the server was looked at when they ended
+	PathRoundTrip              // of these: µs of the smoothed round trip (RFC 6298)
+	PathSegments               // of these: segments with data that were sent to the server
+	PathRetransmits            // of these: segments that were sent again
 	Count                      // how many counters there are
 )
 
@@ -54,6 +58,7 @@ var Names = [Count]string{
 	"queued", "connect_refused", "connect_unreached", "connect_timeouts", "connect_reset", "connect_local",
 	"connect_failed", "retries", "redispatches", "client_aborts", "server_aborts", "client_timeouts", "server_timeouts",
 	"killed", "spliced", "server_down", "backup_left", "throttled",
+	"path_samples", "path_round_trip", "path_segments", "path_retransmits",
 }
 
 // Counters is one set of counters, and the times of the flows that ended.
