@@ -67,7 +67,7 @@ type Unsteered struct {
 	Gone    uint64 // the chosen loop's socket was not there
 }
 
-// Steering is accept steering for all listening sockets of a process. Its methods may be called from any goroutine, but for Close.
+// Steering is accept steering for all listening sockets of a process. Its methods may be called from any goroutine.
 type Steering struct {
 	options SteeringOptions
 	shared  struct {
@@ -75,14 +75,13 @@ type Steering struct {
 		Tally *ebpf.Map `ebpf:"tally"`
 		CPUs  *ebpf.Map `ebpf:"cpus"`
 	}
-	memory  [][]byte // mapped
 	seats   []Seat
 	tally   *[3]atomic.Uint64
 	migrate bool // the kernel has programs that are asked again when a socket closes
 }
 
 // OpenSteering makes what all groups share, and finds out what the kernel can do. It needs CAP_BPF (before Linux 5.8, CAP_SYS_ADMIN) and
-// CAP_NET_ADMIN. The error is a *MissingError. Close the result when no loop uses its seat any more.
+// CAP_NET_ADMIN. The error is a *MissingError.
 func OpenSteering(o SteeringOptions) (*Steering, error) {
 	s := &Steering{options: o}
 	if err := s.open(); err != nil {
@@ -103,11 +102,11 @@ func (s *Steering) open() error {
 	if err := s.options.Load.load(spec, &s.shared, nil); err != nil {
 		return err
 	}
-	seats, err := s.share(s.shared.Seats, len(s.options.CPUs)*int(unsafe.Sizeof(Seat{})))
+	seats, err := share(s.shared.Seats, len(s.options.CPUs)*int(unsafe.Sizeof(Seat{})))
 	if err != nil {
 		return err
 	}
-	tally, err := s.share(s.shared.Tally, int(unsafe.Sizeof(*s.tally)))
+	tally, err := share(s.shared.Tally, int(unsafe.Sizeof(*s.tally)))
 	if err != nil {
 		return err
 	}
@@ -158,16 +157,15 @@ func (s *Steering) loopsOn(cpu int) (on steeringCpu) {
 }
 
 // share maps the memory of an array into the process.
-func (s *Steering) share(m *ebpf.Map, size int) (unsafe.Pointer, error) {
+func share(m *ebpf.Map, size int) (unsafe.Pointer, error) {
 	memory, err := unix.Mmap(m.FD(), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, os.NewSyscallError("mmap", err)
 	}
-	s.memory = append(s.memory, memory)
 	return unsafe.Pointer(&memory[0]), nil
 }
 
-// Seat is the place of a loop, counted from 0. It may be used until Close.
+// Seat is the place of a loop, counted from 0.
 func (s *Steering) Seat(loop int) *Seat { return &s.seats[loop] }
 
 // Given tells what a loop, counted from 0, was given.
@@ -184,13 +182,10 @@ func (s *Steering) Unsteered() Unsteered {
 // Migrates tells whether connections that wait at a socket of a group go to another one of the group when it closes (Linux 5.14).
 func (s *Steering) Migrates() bool { return s.migrate }
 
-// Close gives everything back. Groups stay in force until their own Close, and until their sockets close.
+// Close gives the descriptors back. Attached programs stay in force until their sockets close. The memory of the seats and
+// counters, some pages, stays until the process ends: whoever adds up what a loop did may come late.
 func (s *Steering) Close() {
 	for _, m := range []*ebpf.Map{s.shared.Seats, s.shared.Tally, s.shared.CPUs} {
 		m.Close() // may be nil
 	}
-	for _, memory := range s.memory {
-		unix.Munmap(memory)
-	}
-	s.memory, s.seats, s.tally = nil, nil, nil
 }

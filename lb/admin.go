@@ -186,6 +186,9 @@ func (a *administration) SetFrontend(p *admin.Proxy, to admin.FrontendState) err
 		_ = each(quietly((*flow.Acceptor).Hold)) && each((*flow.Acceptor).Suspend)
 	case admin.Open:
 		if each((*flow.Acceptor).Listen) && failed.Load() == nil {
+			if err := a.steering.restore(f); err != nil {
+				a.say(config.Warning, fmt.Sprintf("Proxy %s: 'ebpf-steering' is off for it: %v", f.Name, err))
+			}
 			each(quietly((*flow.Acceptor).Accept))
 		}
 	}

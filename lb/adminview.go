@@ -84,6 +84,9 @@ func (a *administration) Loops() []admin.Loop {
 	return all
 }
 
+// Steering is what the program has done that spreads connections over loops.
+func (a *administration) Steering() *admin.Steering { return a.steering.view(len(a.pollers)) }
+
 // ClearMaxima makes the loops' longest gaps begin anew.
 func (a *administration) ClearMaxima() {
 	for _, l := range a.pollers {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluice-lb/sluice/ebpf"
 	"github.com/sluice-lb/sluice/lb/backend"
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/flow"
@@ -27,6 +28,8 @@ type Options struct {
 	StartupLogs func() []string
 	// Environment is looked into for log formats; nil: the process's own.
 	Environment func(name string) (value string, found bool)
+	// LoadProgram brings programs into the kernel; nil: as usual. Tests make it fail.
+	LoadProgram ebpf.Loader
 }
 
 // Balancer is an assembled process: loops, listeners, frontends and backends. Its methods may be called from any goroutine;
@@ -52,8 +55,10 @@ type Balancer struct {
 	tenants   map[string]*flow.Tenant // by namespace
 	admin     *administration         // nil: there is no stats socket
 	stopping  atomic.Bool             // no more connections are taken
+	steering  *steering               // nil: the kernel spreads connections by its hash
 	// startupLogs is Options.StartupLogs.
 	startupLogs func() []string
+	loadProgram ebpf.Loader
 	checks      *checks
 	// lastAddress gives what the state file has of a server's address; nil: there is none.
 	lastAddress func(*config.Proxy, *config.Server) (netip.Addr, bool)
@@ -73,7 +78,7 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 	}
 	b := &Balancer{
 		say:    o.Say,
-		config: cfg, env: o.Environment, startupLogs: o.StartupLogs,
+		config: cfg, env: o.Environment, startupLogs: o.StartupLogs, loadProgram: o.LoadProgram,
 		process: &flow.Process{
 			MaxConn: int64(cfg.Global.MaxConn), MaxAccept: cfg.Global.Tune.MaxAccept, NoSplice: cfg.Global.NoSplice,
 			IdleTimer: cfg.Global.Tune.IdleTimer,
@@ -180,21 +185,30 @@ func (b *Balancer) openLoops(loops, pipes int) error {
 	if err != nil {
 		return err
 	}
+	b.openSteering(cpus, b.loadProgram)
 	tune := b.config.Global.Tune
 	if len(b.config.Global.StatsSockets) > 0 {
 		b.process.PathSamples = pathSamples
 	}
 	for i := range loops {
+		seat := b.steering.seat(i)
+		var busySince *atomic.Int64
+		if seat != nil {
+			busySince = &seat.BusySince
+		}
 		l, err := poller.NewLoop(poller.Options{
 			CPUs: cpus[i], MaxEvents: tune.MaxPollEvents, BufferSize: tune.BufSize, PipeSize: tune.PipeSize,
 			Sockets: 2 * int(min(b.process.MaxConn, maxReserved)), MaxPipes: (pipes + loops - 1) / loops, BusyPoll: b.config.Global.BusyPolling,
-			Measure: len(b.config.Global.StatsSockets) > 0,
+			Measure: len(b.config.Global.StatsSockets) > 0, BusySince: busySince,
 		})
 		if err != nil {
 			return fmt.Errorf("cannot make loop %d: %w", i+1, err)
 		}
 		b.pollers = append(b.pollers, l)
-		flow.NewLoop(b.process, l)
+		loop := flow.NewLoop(b.process, l)
+		if seat != nil {
+			loop.PublishFlows(&seat.Flows)
+		}
 	}
 	return nil
 }
@@ -261,6 +275,7 @@ func (b *Balancer) Start() error {
 		b.Stop()
 		return err
 	}
+	b.attachSteering()
 	b.checks.Start()
 	if b.admin != nil {
 		b.admin.cli.Start()
@@ -371,6 +386,7 @@ func (b *Balancer) close() {
 	if b.admin != nil {
 		b.admin.cli.Close()
 	}
+	b.steering.close()
 	b.mailers.stop()
 	b.saver.close()
 	b.shipper.Close(flushTime)

@@ -98,6 +98,7 @@ func newDemand(cfg *config.Config, override, loops int) demand {
 		d.fixed += 2*n + cfg.Global.StatsMaxConn // one waits at each socket for a place
 	}
 	d.fixed += logDescriptors(cfg)
+	d.fixed += steeringDescriptors(cfg, loops)
 	for _, section := range cfg.Resolvers {
 		d.fixed += resolver.Descriptors(section)
 	}
@@ -127,6 +128,20 @@ func listenerDescriptors(bind *config.Bind, loops int) int {
 		return len(bind.Threads)
 	}
 	return loops
+}
+
+// steeringDescriptors is what "ebpf-steering" has open: three tables, and a program and a table for each address.
+func steeringDescriptors(cfg *config.Config, loops int) int {
+	if steeringModes[cfg.Global.EBPFSteering] == 0 || loops < 2 {
+		return 0
+	}
+	n := 3
+	for _, proxy := range cfg.Proxies {
+		if !proxy.Disabled {
+			n += 2 * len(proxy.Binds)
+		}
+	}
+	return n
 }
 
 // logDescriptors counts the different places that logs go to.

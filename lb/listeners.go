@@ -168,9 +168,13 @@ func (b *Balancer) openBind(p *config.Proxy, f *flow.Frontend, c *config.Bind, l
 		b.listeners = append(b.listeners, opened[i])
 		addr = opened[i].Addr() // port 0: the others take the first one's
 	}
+	acceptors := make([]*flow.Acceptor, len(members))
 	for i, loop := range members {
-		a := flow.NewAcceptor(b.process.Loops[loop], bind, opened[i*sockets/len(members)])
-		b.acceptors[loop] = append(b.acceptors[loop], a)
+		acceptors[i] = flow.NewAcceptor(b.process.Loops[loop], bind, opened[i*sockets/len(members)])
+		b.acceptors[loop] = append(b.acceptors[loop], acceptors[i])
+	}
+	if err := b.steering.group(f, opened, members, acceptors, loops); err != nil {
+		b.say(config.Warning, fmt.Sprintf("config : [%s:%d] : 'ebpf-steering reuseport' is off for %s: %v", c.Pos.File, c.Pos.Line, addr, err))
 	}
 	return nil
 }

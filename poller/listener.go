@@ -175,6 +175,9 @@ func Adopt(fd int) (*Listener, error) {
 // Addr is the address on which the socket listens.
 func (ln *Listener) Addr() Addr { return ln.addr }
 
+// Shares tells whether other sockets may listen on the same address, among which the kernel chooses.
+func (ln *Listener) Shares() bool { return !ln.shared }
+
 // FD is the descriptor, for listings and for handing it on.
 func (ln *Listener) FD() int { return int(ln.fd) }
 

@@ -2,8 +2,11 @@ package poller
 
 import (
 	"math/bits"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Load is how busy a loop has been since it began. It is kept with Options.Measure.
@@ -27,6 +30,25 @@ type load struct {
 	gaps                   [GapClasses]atomic.Uint64
 	began                  time.Duration // the loop's own: when the last wait was over; 0: there was none yet
 }
+
+// publishedWait is measuredWait, and lets the reader of BusySince know.
+func (l *Loop) publishedWait() int {
+	since := l.options.BusySince
+	if since == nil {
+		return l.measuredWait()
+	}
+	since.Store(0)
+	n := l.measuredWait()
+	since.Store(int64(monotonicEpoch() + l.now))
+	return n
+}
+
+// monotonicEpoch is the process's epoch on CLOCK_MONOTONIC, which is the clock that package time goes by.
+var monotonicEpoch = sync.OnceValue(func() time.Duration {
+	var now unix.Timespec
+	unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) // cannot fail
+	return time.Duration(now.Nano()) - time.Since(epoch)
+})
 
 // measuredWait is wait, and then the tick of the clock that begins a turn.
 func (l *Loop) measuredWait() int {

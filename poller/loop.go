@@ -36,6 +36,9 @@ type Options struct {
 	MaxPipes   int   // splice pipes open at once; 0: no bound but the descriptors
 	BusyPoll   bool  // never sleep
 	Measure    bool  // Load is kept, which costs a look at the clock in each turn
+	// BusySince, if it is not nil, is told when a turn begins, in ns of CLOCK_MONOTONIC, and 0 when the loop waits again: for a
+	// reader outside of the process, such as a program in the kernel.
+	BusySince *atomic.Int64
 	// Now replaces the clock, for tests; it must not go back. With BusyPoll no turn then waits for it. nil: monotonic time.
 	Now func() time.Duration
 }
@@ -158,7 +161,7 @@ func (l *Loop) Run(start func()) error {
 // Turn waits for something to happen and deals with it: one turn of the loop. Run does nothing else; a test may turn a
 // loop that does not run on its own goroutine.
 func (l *Loop) Turn() {
-	n := l.measuredWait()
+	n := l.publishedWait()
 	if n > 0 {
 		l.busy = l.now
 	}

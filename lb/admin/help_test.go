@@ -40,6 +40,9 @@ func (f *fake) Proxies() []*Proxy { return f.proxies }
 func (f *fake) Loops() []Loop {
 	return []Loop{{Flows: 2, Accepted: 7, Turns: 10, Events: 20, Busy: time.Second, Waiting: 3 * time.Second, LongestGap: time.Millisecond, Gaps: []uint64{0, 5, 4, 0, 1}}, {}}
 }
+func (f *fake) Steering() *Steering {
+	return &Steering{Mode: "least", Groups: 1, Hashed: 3, Stalled: 2, Gone: 1, Loops: []SteeredLoop{{9, 0, 9, 4}, {}}}
+}
 func (f *fake) Resolvers() []Resolvers {
 	return []Resolvers{{"dns", []NameServer{{"ns1", []Counter{{"sent", 3}, {"nx", 1}}}}}}
 }

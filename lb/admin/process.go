@@ -16,6 +16,7 @@ type Process interface {
 	Info() Info
 	Proxies() []*Proxy // those that are not disabled, in the order of the configuration; always the same
 	Loops() []Loop
+	Steering() *Steering // nil: it is off
 	Resolvers() []Resolvers
 	Tenants() []Tenant
 	StartupLogs() []string

@@ -14,6 +14,7 @@ func listings() []*command {
 		{"show backend", "", "names of the backends", User, (*session).showBackend},
 		{"show cli level", "", "the level of this connection", User, func(s *session, _ []string) { s.answer.message(severityInfo, "%v", s.level) }},
 		{"show cli sockets", "", "the sockets of this command line", Operator, (*session).showSockets},
+		{"show ebpf", "", "what the kernel programs have done", User, (*session).showEBPF},
 		{"show env", "[<name>]", "variables of the environment", Operator, (*session).showEnv},
 		{"show info", "[typed|json] [desc] [float]", "the process as a whole", User, (*session).showInfo},
 		{"show loops", "", "flows and load of each loop", User, (*session).showLoops},

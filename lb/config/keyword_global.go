@@ -60,6 +60,8 @@ func globalKeywords() []Keyword {
 			behaviour: toggle(func(t target) *bool { return &t.global.NoSplice }, false)},
 		{Name: "noreuseport", Sections: InGlobal, Default: "off", Summary: "Do not open listening sockets with SO_REUSEPORT: the loops share one.", Example: "noreuseport",
 			behaviour: toggle(func(t target) *bool { return &t.global.NoReusePort }, false)},
+		{Name: "ebpf-steering reuseport", Sections: InGlobal, Syntax: "cpu | least | off", Default: "the kernel's hash", Summary: "Which loop gets a new connection: the one on the CPU that received it, or the one with the fewest flows; loops that stall get none. `off` also takes off what an older process has attached. See [ebpf.md](ebpf.md#accept-steering).", Example: "ebpf-steering reuseport least",
+			minimum: 1, maximum: 1, behaviour: choice(func(t target) *string { return &t.global.EBPFSteering }, "", "cpu", "least", "off")},
 		{Name: "nogetaddrinfo", Sections: InGlobal, Default: "off", Summary: "Do not use the system's resolver library for names.", Example: "nogetaddrinfo",
 			behaviour: toggle(func(t target) *bool { return &t.global.NoGetAddrInfo }, false)},
 		{Name: "zero-warning", Sections: InGlobal, Default: "off", Summary: "A warning of the configuration ends the start, as with `-dW`.", Example: "zero-warning",

@@ -76,7 +76,8 @@ type Global struct {
 
 	BusyPolling   bool
 	NoSplice      bool
-	NoReusePort   bool // noreuseport
+	NoReusePort   bool   // noreuseport
+	EBPFSteering  string // ebpf-steering reuseport: cpu, least, off, or "" if it is not there
 	NoGetAddrInfo bool
 	SetDumpable   bool
 	StrictLimits  bool // default true

@@ -18,7 +18,8 @@ type Acceptor struct {
 	watch    *poller.Acceptor
 	timer    poller.Timer
 	mail     poller.Mail
-	batch    int // connections that the last turns found waiting
+	batch    int           // connections that the last turns found waiting
+	taken    *atomic.Int64 // see CountTaken; may be nil
 
 	// paused is set by the loop when a limit stops it, and cleared by whoever posts the mail that resumes it: the loop
 	// first sets it and then looks at the limits again, a flow that ends first lowers the count and then looks at
@@ -40,6 +41,9 @@ func NewAcceptor(l *Loop, b *Bind, ln *poller.Listener) *Acceptor {
 	ln.Join()
 	return a
 }
+
+// CountTaken makes the acceptor count at n, too, what it accepts. Several of a loop may count at the same place. Call it before Start.
+func (a *Acceptor) CountTaken(n *atomic.Int64) { a.taken = n }
 
 // Start begins to accept. Call it on the loop's thread.
 func (a *Acceptor) Start() error {
@@ -123,6 +127,9 @@ func (a *Acceptor) acceptOne() bool {
 	}
 	a.count(stats.Connections)
 	b.Stats.Add(a.loop.ID, stats.Connections, 1)
+	if a.taken != nil {
+		a.taken.Add(1)
+	}
 	a.loop.begin(b, socket, peer)
 	return true
 }

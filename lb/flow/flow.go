@@ -22,7 +22,7 @@ type Loop struct {
 	requests *request      // recycled, too
 	flows    *Flow         // the open ones, a doubly linked list
 	count    int           // of open flows
-	open     atomic.Int64  // the same, for others to read
+	open     *atomic.Int64 // the same, for others to read; see PublishFlows
 	closed   poller.Addr   // of the server connection that end closed last, for its log line; zero unless a format wants it
 	record   tcplog.Record // scratch for log lines
 	header   [768]byte     // scratch for what goes before the payload
@@ -59,12 +59,15 @@ func (l *Loop) noteTurn() {
 
 // NewLoop adds a loop to the process. Call it for every loop before any of them runs.
 func NewLoop(p *Process, l *poller.Loop) *Loop {
-	loop := &Loop{Loop: l, ID: len(p.Loops), process: p}
+	loop := &Loop{Loop: l, ID: len(p.Loops), process: p, open: new(atomic.Int64)}
 	loop.stop.To = loop
 	loop.shutter.loop, loop.shutter.mail.To = loop, &loop.shutter
 	p.Loops = append(p.Loops, loop)
 	return loop
 }
+
+// PublishFlows makes the loop keep the number of its flows at n, for a reader outside of the process. Call it before the loop runs.
+func (l *Loop) PublishFlows(n *atomic.Int64) { l.open = n }
 
 // stage is how far a flow has come.
 type stage uint8

@@ -44,7 +44,7 @@ var rooms = map[string]room{
 	"lb/resolve":     {ours: "lb/config", foreign: "github.com/miekg/dns", never: "net/http"},
 	"lb/check":       {ours: "poller lb/config lb/wire lb/backend lb/stats"},
 	"lb/flow":        {ours: "poller lb/wire lb/backend lb/stats lb/tcplog", never: "net os syscall"},
-	"lb":             {ours: "poller netns lb/config lb/wire lb/balance lb/queue lb/stats lb/tcplog lb/backend lb/resolve lb/check lb/flow lb/statefile lb/mail lb/admin lb/metrics lb/systemd"},
+	"lb":             {ours: "ebpf poller netns lb/config lb/wire lb/balance lb/queue lb/stats lb/tcplog lb/backend lb/resolve lb/check lb/flow lb/statefile lb/mail lb/admin lb/metrics lb/systemd"},
 	"lb/admin":       {ours: "lb/config lb/backend lb/stats", never: "syscall"},
 	"lb/systemd":     {foreign: "github.com/coreos/go-systemd/v22/daemon", never: "net/http"},
 	"lb/metrics":     {ours: "lb/admin lb/backend lb/queue lb/stats", foreign: "github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_model/go github.com/prometheus/common/expfmt"},
