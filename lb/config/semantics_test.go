@@ -29,6 +29,23 @@ func proxyNamed(t *testing.T, c *Config, name string) *Proxy {
 	return nil
 }
 
+// Steering is off, or one of three words.
+func TestSteering(t *testing.T) {
+	for _, mode := range []string{"cpu", "least", "off"} {
+		if c := accepted(t, "global\n ebpf-steering reuseport "+mode+"\n"); c.Global.EBPFSteering != mode {
+			t.Errorf("%q, want %q", c.Global.EBPFSteering, mode)
+		}
+	}
+	if c := accepted(t, "global\n"); c.Global.EBPFSteering != "" {
+		t.Errorf("%q without the keyword", c.Global.EBPFSteering)
+	}
+	for _, line := range []string{"ebpf-steering reuseport", "ebpf-steering reuseport most", "ebpf-steering least", "ebpf-steering reuseport cpu least"} {
+		if c, diagnostics := load("text", "global\n "+line+"\n"); c != nil || len(diagnostics) != 1 || diagnostics[0].Pos.Line != 2 {
+			t.Errorf("%s: %v", line, complaints(diagnostics))
+		}
+	}
+}
+
 // TestDefaults follows settings from defaults sections into proxies.
 func TestDefaults(t *testing.T) {
 	c := accepted(t, `
