@@ -32,7 +32,9 @@ const defaultBufferSize = 16384
 type Checker struct {
 	options  Options
 	schedule *schedule
-	servers  []*Server // added before Start, then only read
+
+	mu      sync.Mutex
+	servers map[*Server]struct{} // guarded by mu
 
 	variables sync.Map // those of scope "proc": name to text
 
@@ -47,13 +49,14 @@ func New(o Options) *Checker {
 	if o.BufferSize <= 0 {
 		o.BufferSize = defaultBufferSize
 	}
-	c := &Checker{options: o}
+	c := &Checker{options: o, servers: make(map[*Server]struct{})}
 	c.schedule = newSchedule(o.Seed, o.Spread, c.launch)
 	return c
 }
 
 // Add makes the checks of one server: a health check if "check" is set and the server follows no other, an agent check if
-// "agent-check" is. agent is nil without the latter. An error names what of the rules cannot be.
+// "agent-check" is. agent is nil without the latter. An error names what of the rules cannot be. Any goroutine may call it, also
+// when the others' checks run.
 func (c *Checker) Add(b *backend.Backend, s *backend.Server, p *config.Proxy, cfg *config.Server, t, agent *Target) (*Server, error) {
 	server := &Server{checker: c, backend: b, server: s, name: cfg.Name, id: cfg.ID, proxy: p, maxConn: cfg.MaxConn}
 	server.target.Store(t)
@@ -74,8 +77,28 @@ func (c *Checker) Add(b *backend.Backend, s *backend.Server, p *config.Proxy, cf
 		server.agent = newAgentProbe(server, p, cfg)
 		c.schedule.add(server.agent)
 	}
-	c.servers = append(c.servers, server)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.servers[server] = struct{}{}
+	if c.stopped.Load() { // Stop may have gone through the others already
+		server.interrupt()
+	}
 	return server, nil
+}
+
+// Remove ends the checks of a server: one that runs is interrupted, and has no result.
+func (c *Checker) Remove(s *Server) {
+	c.schedule.remove(s.health)
+	c.schedule.remove(s.agent)
+	s.interrupt()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.servers, s)
+}
+
+func (s *Server) interrupt() {
+	s.health.interrupt()
+	s.agent.interrupt()
 }
 
 // Start begins to check, the first checks spread over their intervals.
@@ -98,10 +121,11 @@ func (c *Checker) Stop() {
 	c.stop.Do(func() {
 		c.stopped.Store(true)
 		c.schedule.stop()
-		for _, s := range c.servers {
-			s.health.interrupt()
-			s.agent.interrupt()
+		c.mu.Lock()
+		for s := range c.servers {
+			s.interrupt()
 		}
+		c.mu.Unlock()
 		c.running.Wait()
 	})
 }

@@ -48,7 +48,7 @@ func TestStopLeavesNothing(t *testing.T) {
 	bed := newBed(t, text.String(), Options{MaxSpread: 50 * time.Millisecond})
 	bed.checker.Start()
 	eventually(t, "the checks do not run", func() bool {
-		for _, s := range bed.checker.servers {
+		for s := range bed.checker.servers {
 			for _, p := range []*probe{s.health, s.agent} {
 				if p == nil {
 					continue
@@ -69,7 +69,7 @@ func TestStopLeavesNothing(t *testing.T) {
 		t.Errorf("Stop took %v", took)
 	}
 	bed.checker.Stop()
-	for _, s := range bed.checker.servers {
+	for s := range bed.checker.servers {
 		if r := s.server.Status().Check; r.Status != backend.CheckInitial && r.Status != backend.CheckUnknown {
 			t.Errorf("%s: a result of a check that was stopped: %v", s.name, r)
 		}
@@ -181,7 +181,7 @@ func BenchmarkChecks4000(b *testing.B) {
 			time.Sleep(6 * time.Second)
 			used, took := cpu()-before, time.Since(began)
 			up := 0
-			for _, s := range bed.checker.servers {
+			for s := range bed.checker.servers {
 				if s.server.Status().Check.Status.Outcome() == backend.CheckPassed {
 					up++
 				}
@@ -203,5 +203,48 @@ func BenchmarkCheck(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s.health.run(s.health)
+	}
+}
+
+// A server that is added while checks run is checked too; one that is removed is not any more, and leaves nothing behind.
+func TestServersComeAndGo(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	bed := newBed(t, "backend b\n  mode tcp\n  server s 127.0.0.1:1 check inter 10ms\n", Options{})
+	bed.checker.Start()
+	defer bed.checker.Stop()
+	cfg := load(t, fmt.Sprintf("backend b\n  mode tcp\n  server late %s check inter 10ms agent-check agent-port 1 agent-inter 10ms\n", ln.Addr()))
+	c := cfg.Proxies[0].Servers[0]
+	c.ID = 2
+	be := bed.servers["b"].backend
+	for range 20 {
+		var late *Server
+		s, err := be.Add(c, true, func(s *backend.Server) (err error) {
+			late, err = bed.checker.Add(be, s, cfg.Proxies[0], c, newTarget(c), newTarget(c))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.SetChecksEnabled(true)
+		s.SetAgentEnabled(true)
+		for end := time.Now().Add(20 * time.Second); s.Status().Check.Status != backend.CheckL4OK; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("it is not checked: %+v", s.Status())
+			}
+		}
+		s.SetAdmin(backend.Maint)
+		bed.checker.Remove(late)
+		if err := be.Remove(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bed.checker.schedule.mu.Lock()
+	defer bed.checker.schedule.mu.Unlock()
+	if n, m, w := len(bed.checker.servers), len(bed.checker.schedule.all), len(bed.checker.schedule.waiting); n != 1 || m != 1 || w > 1 {
+		t.Errorf("%d servers, %d checks, %d of them waiting are left", n, m, w)
 	}
 }

@@ -15,8 +15,9 @@ type probe struct {
 	interval func() time.Duration // until the next, as the state is now
 	enabled  func() bool          // false: this time there is none
 
-	due   time.Time // of the schedule, under its mu
-	place int       // in its heap; -1: it runs
+	due     time.Time // of the schedule, under its mu
+	place   int       // in its heap; -1: it runs
+	removed bool      // it never comes again
 
 	// yield is called by a check that is about to wait: what was due with it goes on without it. It belongs to the goroutine
 	// that makes the check.

@@ -3,6 +3,7 @@ package check
 import (
 	"container/heap"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -23,9 +24,10 @@ const burst = 128
 type schedule struct {
 	launch func([]*probe) // must neither block nor keep the slice
 
-	mu      sync.Mutex // guards what follows, and probe.due and probe.place
+	mu      sync.Mutex // guards what follows, and probe.due, probe.place and probe.removed
 	waiting dueHeap
-	all     []*probe // in the order of the configuration
+	all     []*probe // in the order in which they were added
+	begun   bool     // spread has been
 	stopped bool
 	random  *rand.Rand
 	percent int // by which an interval varies
@@ -42,9 +44,33 @@ func newSchedule(seed uint64, percent int, launch func([]*probe)) *schedule {
 	}
 }
 
+// add takes a check in: before spread, which gives it its first time, or later, and then it has one at random within its interval.
 func (s *schedule) add(p *probe) {
+	interval := p.interval()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	p.place = -1
 	s.all = append(s.all, p)
+	if !s.begun {
+		return
+	}
+	p.due = time.Now().Add(time.Duration(s.random.Float64() * float64(interval)))
+	s.grain = min(s.grain, max(interval/grains, shortestGrain))
+	s.push(p)
+}
+
+// remove has a check never begin again.
+func (s *schedule) remove(p *probe) {
+	if p == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.removed = true
+	if p.place >= 0 {
+		heap.Remove(&s.waiting, p.place)
+	}
+	s.all = slices.DeleteFunc(s.all, func(x *probe) bool { return x == p })
 }
 
 // spread sets the first dues. The n-th of all checks comes n times the shortest interval, divided by their number, after
@@ -69,6 +95,7 @@ func (s *schedule) spread(now time.Time, limit time.Duration) {
 		p.due = now.Add(time.Duration(float64(over) * float64(i) / float64(len(s.all))))
 		heap.Push(&s.waiting, p)
 	}
+	s.begun = true
 }
 
 // again puts a check that has ended back, an interval after now.
@@ -86,7 +113,7 @@ func (s *schedule) again(p *probe, now time.Time) {
 
 // push is called under mu.
 func (s *schedule) push(p *probe) {
-	if s.stopped {
+	if s.stopped || p.removed {
 		return
 	}
 	heap.Push(&s.waiting, p)
