@@ -42,9 +42,6 @@ func Load(files []File, env *Env, o LoadOptions) (*Config, []Diagnostic) {
 		return nil, l.diagnostics
 	}
 	l.assignIDs()
-	for _, p := range l.config.Proxies {
-		p.defaultServer = nil
-	}
 	return l.config, l.diagnostics
 }
 

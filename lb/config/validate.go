@@ -209,14 +209,17 @@ func (l *loader) validateTracks() {
 	}
 	for _, p := range l.config.Proxies {
 		for _, s := range p.Servers {
-			if s.Track != "" && !p.Disabled {
-				l.validateTrack(p, s, servers)
+			if !p.Disabled {
+				l.validateTrack(p, s, func(proxy, name string) *Server { return servers[proxy][name] })
 			}
 		}
 	}
 }
 
-func (l *loader) validateTrack(p *Proxy, s *Server, servers map[string]map[string]*Server) {
+func (l *loader) validateTrack(p *Proxy, s *Server, server func(proxy, name string) *Server) {
+	if s.Track == "" {
+		return
+	}
 	backend, at := p.Name, s
 	seen := map[*Server]bool{}
 	defer func() {
@@ -234,7 +237,7 @@ func (l *loader) validateTrack(p *Proxy, s *Server, servers map[string]map[strin
 		if !other {
 			proxy, name = backend, at.Track
 		}
-		next := servers[proxy][name]
+		next := server(proxy, name)
 		if next == nil {
 			l.alertAt(s.Pos, "server '%s/%s' : there is no server '%s/%s' to track", p.Name, s.Name, proxy, name)
 			return
