@@ -25,7 +25,8 @@ type administration struct {
 	maxConn int64                            // as at start
 	pipes   int
 
-	mu sync.Mutex // orders changes of addresses, and of frontends' states
+	mu       sync.Mutex // orders changes of addresses, and of frontends' states
+	changing sync.Mutex // orders adding and removing servers
 }
 
 // openAdmin opens the stats sockets; without any there is no command line, and nothing is measured for it. It follows

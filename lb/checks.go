@@ -54,7 +54,7 @@ func (c *checks) redirect(server *backend.Server, agent bool, addr netip.Addr, p
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.servers[server]
-	if s == nil {
+	if s == nil { // or it has just been removed
 		return errors.New("there are no checks")
 	}
 	own := c.own[s]
@@ -181,6 +181,17 @@ func (c *checks) add(b *backend.Backend, s *backend.Server, p *config.Proxy, tra
 	defer c.mu.Unlock()
 	c.servers[s] = added
 	return nil
+}
+
+// remove ends the checks of a server that is no more.
+func (c *checks) remove(s *backend.Server) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if had := c.servers[s]; had != nil {
+		c.Remove(had)
+		delete(c.own, had)
+		delete(c.servers, s)
+	}
 }
 
 // bringsPort tells whether the script begins by connecting to a port that it names.

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -115,6 +116,16 @@ func (f *fake) ShutServerSessions(s *backend.Server) {
 	f.shut = append(f.shut, s.Backend().Name+"/"+s.Name)
 }
 func (f *fake) ClearMaxima() {}
+func (f *fake) AddServer(p *Proxy, words []string) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.shut = append(f.shut, p.Name+" "+strings.Join(words, " "))
+	if len(words) < 2 {
+		return nil, errors.New("no address")
+	}
+	return words[2:], nil
+}
+func (f *fake) RemoveServer(s *backend.Server) error { return s.Backend().Remove(s) }
 
 const testConfig = `
 global

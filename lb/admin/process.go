@@ -27,6 +27,11 @@ type Process interface {
 	// SetAddress changes it, for the flows to come.
 	SetAddress(s *backend.Server, address netip.AddrPort) error
 
+	// AddServer adds a server of what stands behind "server" on a line. The notices are what the operator should know besides.
+	AddServer(p *Proxy, words []string) (notices []string, err error)
+	// RemoveServer removes a server that is in maintenance, has no flows and is tracked by none; otherwise the error says why not.
+	RemoveServer(s *backend.Server) error
+
 	// SetCheck changes where a server's health checks go, or its agent: an invalid address, and port 0, stay as they are.
 	SetCheck(s *backend.Server, agent bool, address netip.Addr, port uint16) error
 

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluice-lb/sluice/lb/backend"
 	"github.com/sluice-lb/sluice/lb/stats"
 )
 
@@ -17,7 +18,9 @@ type rates struct {
 	began time.Time
 	last  time.Time // look
 	all   map[rateKey]*rate
-	order []*rate
+
+	proxies []*Proxy
+	servers [][]*backend.Server // that are watched, by proxy
 }
 
 // rateKey is one counter.
@@ -37,25 +40,59 @@ type rate struct {
 // newRates watches the connections and sessions of all proxies and the sessions of all servers.
 func newRates(proxies []*Proxy, now func() time.Time) *rates {
 	r := &rates{now: now, began: now(), last: now(), all: make(map[rateKey]*rate)}
-	watch := func(c *stats.Counters, ids ...stats.ID) {
-		for _, id := range ids {
-			key := rateKey{c, id}
-			r.all[key] = &rate{rateKey: key}
-			r.order = append(r.order, r.all[key])
-		}
-	}
 	for _, p := range proxies {
 		if p.Frontend != nil {
-			watch(p.Frontend.Stats, stats.Connections, stats.Sessions, stats.BytesOut)
+			r.watch(p.Frontend.Stats, stats.Connections, stats.Sessions, stats.BytesOut)
 		}
 		if p.Backend != nil {
-			watch(p.Backend.Stats, stats.Sessions)
-			for _, s := range p.Backend.Servers() {
-				watch(s.Stats, stats.Sessions)
+			r.watch(p.Backend.Stats, stats.Sessions)
+		}
+	}
+	r.proxies, r.servers = proxies, make([][]*backend.Server, len(proxies))
+	r.follow()
+	return r
+}
+
+func (r *rates) watch(c *stats.Counters, ids ...stats.ID) {
+	for _, id := range ids {
+		key := rateKey{c, id}
+		r.all[key] = &rate{rateKey: key}
+	}
+}
+
+// follow watches the servers that there are now, and no others. Called under mu.
+func (r *rates) follow() {
+	for i, p := range r.proxies {
+		if p.Backend == nil {
+			continue
+		}
+		before, now := r.servers[i], p.Backend.Servers()
+		if len(before) == len(now) && (len(now) == 0 || &before[0] == &now[0]) {
+			continue // lists are replaced as a whole
+		}
+		r.servers[i] = now
+		there := make(map[*backend.Server]bool, len(now))
+		for _, s := range now {
+			there[s] = true
+			if r.all[rateKey{s.Stats, stats.Sessions}] == nil {
+				r.watch(s.Stats, stats.Sessions)
+			}
+		}
+		for _, s := range before {
+			if !there[s] {
+				delete(r.all, rateKey{s.Stats, stats.Sessions})
 			}
 		}
 	}
-	return r
+}
+
+// of gives what is known of a counter; nil: it is none of those that are watched. Called under mu.
+func (r *rates) of(c *stats.Counters, id stats.ID) *rate {
+	if x := r.all[rateKey{c, id}]; x != nil {
+		return x
+	}
+	r.follow() // it may be a new server's
+	return r.all[rateKey{c, id}]
 }
 
 func (r *rates) run(quit <-chan struct{}) {
@@ -76,7 +113,8 @@ func (r *rates) look() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
-	for _, x := range r.order {
+	r.follow()
+	for _, x := range r.all {
 		n := x.counters.Sum(x.id)
 		x.before = n - x.seen
 		if n < x.seen { // cleared
@@ -94,7 +132,7 @@ func (r *rates) look() {
 func (r *rates) read(c *stats.Counters, id stats.ID) (now, most uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	x := r.all[rateKey{c, id}]
+	x := r.of(c, id)
 	if x == nil {
 		return 0, 0
 	}
@@ -113,7 +151,7 @@ func (r *rates) read(c *stats.Counters, id stats.ID) (now, most uint64) {
 func (r *rates) since(c *stats.Counters, id stats.ID) (time.Duration, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	x := r.all[rateKey{c, id}]
+	x := r.of(c, id)
 	switch {
 	case x == nil:
 		return 0, false
@@ -129,7 +167,7 @@ func (r *rates) since(c *stats.Counters, id stats.ID) (time.Duration, bool) {
 func (r *rates) clear(all bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, x := range r.order {
+	for _, x := range r.all {
 		x.most = 0
 		if all {
 			x.seen, x.before, x.changed = x.counters.Sum(x.id), 0, time.Time{}

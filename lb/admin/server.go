@@ -43,6 +43,41 @@ func (s *session) server(arguments []string) *server {
 	return nil
 }
 
+// addServer is "add server <backend>/<server> <address> [<keyword>...]".
+func (s *session) addServer(arguments []string) {
+	backendName, name, found := strings.Cut(first(arguments), "/")
+	if !found || backendName == "" || name == "" {
+		s.answer.fail("Require 'backend/server'.")
+		return
+	}
+	p := s.backendNamed(backendName)
+	if p == nil {
+		s.answer.fail("No such backend.")
+		return
+	}
+	notices, err := s.process.AddServer(p, append([]string{name}, arguments[1:]...))
+	if err != nil {
+		s.answer.fail("%v", err)
+		return
+	}
+	for _, notice := range notices {
+		s.answer.message(severityWarning, "%s", notice)
+	}
+	s.answer.message(severityNotice, "New server registered.")
+}
+
+func (s *session) delServer(arguments []string) {
+	x := s.server(arguments)
+	if x == nil {
+		return
+	}
+	if err := s.process.RemoveServer(x.Server); err != nil {
+		s.answer.fail("%v", err)
+		return
+	}
+	s.answer.message(severityNotice, "Server deleted.")
+}
+
 func (s *session) enableAgent(x *server) {
 	if !x.config.Check.Agent {
 		s.answer.fail("Agent was not configured on this server, cannot enable.")

@@ -148,10 +148,10 @@ func (b *Backend) remove(s *Server) error {
 	switch {
 	case s.absent:
 		return ErrRemoved
-	case s.admin&anyMaint == 0:
-		return ErrNotInMaintenance
 	case len(s.Followers()) > 0:
 		return ErrFollowed
+	case s.admin&anyMaint == 0:
+		return ErrNotInMaintenance
 	case s.Queued() > 0 || !s.slots.Retire():
 		return ErrInUse
 	}
