@@ -142,18 +142,23 @@ func patience(r *http.Request) time.Duration {
 	return time.Duration(said * float64(time.Second))
 }
 
-// takesGzip reads Accept-Encoding (RFC 9110, 12.5.3).
+// takesGzip reads Accept-Encoding (RFC 9110, 12.5.3): what is said of gzip goes before what is said of all.
 func takesGzip(values []string) bool {
+	takes := false
 	for _, value := range values {
 		for part := range strings.SplitSeq(value, ",") {
 			coding, quality, _ := strings.Cut(part, ";")
-			if c := strings.TrimSpace(coding); !strings.EqualFold(c, "gzip") && c != "*" {
+			coding = strings.ToLower(strings.TrimSpace(coding))
+			if coding != "gzip" && coding != "*" {
 				continue
 			}
-			q, found := strings.CutPrefix(strings.ReplaceAll(strings.ToLower(quality), " ", ""), "q=")
+			q, said := strings.CutPrefix(strings.ReplaceAll(strings.ToLower(quality), " ", ""), "q=")
 			n, err := strconv.ParseFloat(q, 64)
-			return !found || err != nil || n > 0
+			takes = !said || err != nil || n > 0
+			if coding == "gzip" {
+				return takes
+			}
 		}
 	}
-	return false
+	return takes
 }
