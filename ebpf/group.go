@@ -17,6 +17,7 @@ import (
 type Group struct {
 	listening []int // descriptors
 	of        []int // of each loop: its socket's place in listening, or -1
+	mapped    bool  // the sockets are in a SOCKMAP
 	program   *ebpf.Program
 	sockets   *ebpf.Map
 }
@@ -24,7 +25,15 @@ type Group struct {
 // Group prepares the program for listening sockets that share an address. of gives for each loop the place of its socket in
 // listening, or -1 if it does not accept there. Nothing is changed until Attach. It needs what OpenSteering needs.
 func (s *Steering) Group(listening, of []int) (*Group, error) {
-	g := &Group{listening: listening, of: of}
+	return s.group(&Group{listening: listening, of: of})
+}
+
+// LookupGroup is Group for sockets one of which is a target of a Lookup. The kernel keeps such a socket in tables of another kind.
+func (s *Steering) LookupGroup(listening, of []int) (*Group, error) {
+	return s.group(&Group{listening: listening, of: of, mapped: true})
+}
+
+func (s *Steering) group(g *Group) (*Group, error) {
 	err := s.load(g)
 	if err == nil {
 		err = g.fill()
@@ -47,6 +56,9 @@ func (s *Steering) load(g *Group) error {
 		slots[loop] = uint16(place + 1)
 	}
 	spec.Maps[steeringMapSockets].MaxEntries = uint32(max(len(g.listening), 1))
+	if g.mapped {
+		spec.Maps[steeringMapSockets].Type = ebpf.SockMap
+	}
 	for name, value := range map[string]any{
 		steeringVarMode: uint32(s.options.Mode), steeringVarLoops: uint32(len(g.of)), steeringVarStall: uint64(s.options.Stall),
 		steeringVarSlots: slots,
