@@ -2,9 +2,7 @@ package lb
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
 
@@ -12,6 +10,7 @@ import (
 	"github.com/sluice-lb/sluice/lb/backend"
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/flow"
+	"github.com/sluice-lb/sluice/lb/page"
 	"github.com/sluice-lb/sluice/lb/tcplog"
 	"github.com/sluice-lb/sluice/poller"
 )
@@ -22,6 +21,8 @@ type administration struct {
 	cli     *admin.CLI
 	proxies []*admin.Proxy
 	states  map[*config.Proxy]*atomic.Uint32 // admin.FrontendState of each frontend
+	pages   map[*config.Proxy]*webPage       // statistics listeners
+	listens []*webPage                       // those of "stats listen"
 	maxConn int64                            // as at start
 	pipes   int
 
@@ -29,14 +30,14 @@ type administration struct {
 	changing sync.Mutex // orders adding and removing servers
 }
 
-// openAdmin opens the stats sockets; without any there is no command line, and nothing is measured for it. It follows
-// everything else that is opened.
+// openAdmin opens the stats sockets and the statistics listeners; without any there is no command line, and nothing is measured
+// for it. It follows everything else that is opened.
 func (b *Balancer) openAdmin(pipes int) error {
 	g := &b.config.Global
-	if len(g.StatsSockets) == 0 {
+	if !measured(b.config) {
 		return nil
 	}
-	a := &administration{Balancer: b, states: make(map[*config.Proxy]*atomic.Uint32), maxConn: b.process.MaxConn, pipes: pipes}
+	a := &administration{Balancer: b, states: make(map[*config.Proxy]*atomic.Uint32), pages: make(map[*config.Proxy]*webPage), maxConn: b.process.MaxConn, pipes: pipes}
 	a.listProxies()
 	a.cli = admin.New(admin.Options{Process: a, Timeout: g.StatsTimeout, MaxConn: g.StatsMaxConn})
 	b.admin = a
@@ -45,33 +46,33 @@ func (b *Balancer) openAdmin(pipes int) error {
 			return at(g.StatsSockets[i].Pos, "stats socket %s: %w", g.StatsSockets[i].Bind.Address, err)
 		}
 	}
-	return nil
+	return a.openPages()
+}
+
+// start begins to serve.
+func (a *administration) start() {
+	a.cli.Start()
+	a.eachPage((*page.Server).Start)
+}
+
+// stopListening closes what listens; who is connected stays so.
+func (a *administration) stopListening() {
+	a.cli.StopListening()
+	a.eachPage((*page.Server).StopListening)
+}
+
+// close ends everything.
+func (a *administration) close() {
+	a.cli.Close()
+	a.eachPage((*page.Server).Close)
 }
 
 func (a *administration) openSocket(s *config.StatsSocket) error {
-	options, err := listenOptions(a.config, &config.Proxy{}, &s.Bind)
+	socket, listener, err := openPlain(a.config, &config.Proxy{}, &s.Bind)
 	if err != nil {
 		return err
 	}
-	var ln *poller.Listener
-	if s.Bind.Address.Family == config.Inherited {
-		ln, err = poller.Adopt(s.Bind.Address.FD)
-	} else {
-		options.ReusePort = true // the process before this one still answers there
-		var addr poller.Addr
-		if addr, err = listenAddr(s.Bind.Address); err == nil {
-			ln, err = poller.Listen(addr, options)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	file := os.NewFile(uintptr(ln.FD()), "stats socket") // owns the descriptor from now on
-	defer file.Close()
-	listener, err := net.FileListener(file)
-	if err != nil {
-		return err
-	}
+	socket.file.Close() // the listener has a descriptor of its own
 	level, _ := admin.ParseLevel(s.Level)
 	a.cli.Listen(listener, admin.Socket{Name: socketName(s.Bind.Address), Level: level, Output: admin.Output(s.SeverityOutput)})
 	return nil
@@ -106,7 +107,9 @@ func (a *administration) listProxies() {
 		if fb := a.backends[p.Name]; fb != nil && p.Kind&config.Backend != 0 {
 			x.Backend, x.FullConn = fb.Backend, fullConn(a.config, p, a.maxConn)
 		}
-		if f := a.frontends[p.Name]; f != nil && p.Kind&config.Frontend != 0 {
+		if p.IsPage() {
+			x.Frontend = a.pageFrontend(p)
+		} else if f := a.frontends[p.Name]; f != nil && p.Kind&config.Frontend != 0 {
 			x.Frontend = a.frontend(p, f)
 		}
 		a.proxies = append(a.proxies, x)
@@ -114,16 +117,8 @@ func (a *administration) listProxies() {
 }
 
 func (a *administration) frontend(p *config.Proxy, f *flow.Frontend) *admin.Frontend {
-	state := new(atomic.Uint32)
-	a.states[p] = state
 	x := &admin.Frontend{
-		Stats: f.Stats, Flows: &f.Flows,
-		State: func() admin.FrontendState {
-			if a.stopping.Load() {
-				return admin.Stopped
-			}
-			return admin.FrontendState(state.Load())
-		},
+		Stats: f.Stats, Flows: &f.Flows, State: a.frontendState(p),
 		Limit:      func() int { return int(min(f.Limit(), a.process.Limit())) },
 		SetMaxConn: func(n int) { f.SetMaxConn(int64(n)) },
 	}
@@ -133,6 +128,18 @@ func (a *administration) frontend(p *config.Proxy, f *flow.Frontend) *admin.Fron
 		})
 	}
 	return x
+}
+
+// frontendState makes what tells whether p's frontend accepts.
+func (a *administration) frontendState(p *config.Proxy) func() admin.FrontendState {
+	state := new(atomic.Uint32)
+	a.states[p] = state
+	return func() admin.FrontendState {
+		if a.stopping.Load() {
+			return admin.Stopped
+		}
+		return admin.FrontendState(state.Load())
+	}
 }
 
 // onLoops runs do on each loop's thread and waits for all; false: the loops end, and some may not have run it.
@@ -163,6 +170,14 @@ func (b *Balancer) onLoops(do func(i int)) bool {
 func (a *administration) SetFrontend(p *admin.Proxy, to admin.FrontendState) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if w := a.pages[p.Proxy]; w != nil {
+		if err := w.set(to); err != nil {
+			return err
+		}
+		a.states[p.Proxy].Store(uint32(to))
+		a.sayState(p.Proxy, to)
+		return nil
+	}
 	f := a.frontends[p.Name]
 	var failed atomic.Pointer[error]
 	each := func(do func(*flow.Acceptor) error) bool {

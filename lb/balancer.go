@@ -53,7 +53,7 @@ type Balancer struct {
 	mailers   *emailAlerts
 	names     *names
 	tenants   map[string]*flow.Tenant // by namespace
-	admin     *administration         // nil: there is no stats socket
+	admin     *administration         // nil: there is neither a stats socket nor a statistics listener
 	stopping  atomic.Bool             // no more connections are taken
 	steering  *steering               // nil: the kernel spreads connections by its hash
 	// startupLogs is Options.StartupLogs.
@@ -199,7 +199,7 @@ func (b *Balancer) openLoops(loops, pipes int) error {
 		l, err := poller.NewLoop(poller.Options{
 			CPUs: cpus[i], MaxEvents: tune.MaxPollEvents, BufferSize: tune.BufSize, PipeSize: tune.PipeSize,
 			Sockets: 2 * int(min(b.process.MaxConn, maxReserved)), MaxPipes: (pipes + loops - 1) / loops, BusyPoll: b.config.Global.BusyPolling,
-			Measure: len(b.config.Global.StatsSockets) > 0, BusySince: busySince,
+			Measure: measured(b.config), BusySince: busySince,
 		})
 		if err != nil {
 			return fmt.Errorf("cannot make loop %d: %w", i+1, err)
@@ -278,7 +278,7 @@ func (b *Balancer) Start() error {
 	b.attachSteering()
 	b.checks.Start()
 	if b.admin != nil {
-		b.admin.cli.Start()
+		b.admin.start()
 	}
 	return nil
 }
@@ -310,7 +310,7 @@ func (b *Balancer) SoftStop() {
 		b.stopping.Store(true)
 		b.saver.last()
 		if b.admin != nil { // what is connected stays so
-			b.admin.cli.StopListening()
+			b.admin.stopListening()
 		}
 		go func() {
 			b.everyLoop(func(i int) {
@@ -341,7 +341,9 @@ func (b *Balancer) sayStopped() {
 // stoppedText is the line of a proxy that takes no more connections, with what it had.
 func (b *Balancer) stoppedText(p *config.Proxy) string {
 	var fe, be uint64
-	if f := b.frontends[p.Name]; f != nil {
+	if b.admin != nil && b.admin.pages[p] != nil {
+		fe = b.admin.pages[p].counts.Stats.Sum(stats.Connections)
+	} else if f := b.frontends[p.Name]; f != nil {
 		fe = f.Stats.Sum(stats.Connections)
 	}
 	if x := b.backends[p.Name]; x != nil {
@@ -359,7 +361,7 @@ func (b *Balancer) Stop() {
 		b.softStop.Do(func() {}) // no soft stop may begin any more
 		b.saver.last()
 		if b.admin != nil {
-			b.admin.cli.Close()
+			b.admin.close()
 		}
 		b.names.set.Stop()
 		b.checks.Stop()
@@ -384,7 +386,7 @@ func (b *Balancer) close() {
 		ln.Close()
 	}
 	if b.admin != nil {
-		b.admin.cli.Close()
+		b.admin.close()
 	}
 	b.steering.close()
 	b.mailers.stop()

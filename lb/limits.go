@@ -1,10 +1,12 @@
 package lb
 
 import (
+	"cmp"
 	"fmt"
 	"syscall"
 
 	"github.com/sluice-lb/sluice/lb/config"
+	"github.com/sluice-lb/sluice/lb/page"
 	resolver "github.com/sluice-lb/sluice/lb/resolve"
 )
 
@@ -99,11 +101,18 @@ func newDemand(cfg *config.Config, override, loops int) demand {
 	}
 	d.fixed += logDescriptors(cfg)
 	d.fixed += steeringDescriptors(cfg, loops)
+	for _, l := range cfg.Global.StatsListens {
+		d.fixed += 2 + cmp.Or(l.MaxConn, page.DefaultMaxConn)
+	}
 	for _, section := range cfg.Resolvers {
 		d.fixed += resolver.Descriptors(section)
 	}
 	for _, proxy := range cfg.Proxies {
 		if proxy.Disabled {
+			continue
+		}
+		if proxy.IsPage() {
+			d.fixed += 2*len(proxy.Binds) + pageMaxConn(proxy)
 			continue
 		}
 		for _, bind := range proxy.Binds {

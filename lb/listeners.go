@@ -19,7 +19,7 @@ import (
 func (b *Balancer) openFrontends(loops int) error {
 	var errs []error
 	for _, p := range b.config.Proxies {
-		if p.Disabled || p.Kind&config.Frontend == 0 {
+		if p.Disabled || p.Kind&config.Frontend == 0 || p.IsPage() {
 			continue
 		}
 		f, err := b.newFrontend(p, loops)

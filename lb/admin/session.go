@@ -104,16 +104,21 @@ func (s *session) showPrompt() {
 func (s *session) run(e entered) {
 	s.answer.output = s.output
 	s.payload = e.payload
-	c, arguments := find(e.words)
+	s.dispatch(e.words)
+	if !s.quit {
+		s.answer.end()
+	}
+}
+
+// dispatch finds the command and lets it run.
+func (s *session) dispatch(words []string) {
+	c, arguments := find(words)
 	switch {
 	case c == nil:
-		s.unknown(e.words)
+		s.unknown(words)
 	case s.level < c.level:
 		s.answer.fail("Permission denied")
 	default:
 		c.run(s, arguments)
-	}
-	if !s.quit {
-		s.answer.end()
 	}
 }

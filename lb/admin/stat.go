@@ -14,6 +14,7 @@ type selection struct {
 	typed      bool
 	json       bool
 	desc       bool
+	suits      func(*Proxy) bool // nil: all
 }
 
 // showStat is "show stat [{<iid>|<proxy>} <type> <sid>] [typed|json] [desc] [up|no-maint]".

@@ -16,6 +16,9 @@ func (v view) begin(p *Proxy, name string, typ RowType, id int) *Row {
 	r.row[pxname], r.row[svname] = str(p.Name), str(name)
 	r.row[pid], r.row[iid], r.row[sid], r.row[kind] = u32(1), u32(p.ID), u32(id), u32(int(typ))
 	r.row[mode] = str("tcp")
+	if p.HTTP {
+		r.row[mode] = str("http")
+	}
 	r.row[wrew], r.row[eint] = u64(0), u64(0)
 	return r
 }

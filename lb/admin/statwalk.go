@@ -63,7 +63,7 @@ func (c *CLI) rows(want selection, level Level, each func(*Row) bool) {
 		return each(r)
 	}
 	for _, p := range c.process.Proxies() {
-		if want.proxy != -1 && want.proxy != p.ID {
+		if want.proxy != -1 && want.proxy != p.ID || want.suits != nil && !want.suits(p) {
 			continue
 		}
 		if f := p.Frontend; f != nil && want.id <= 0 && wants(FrontendRow) && !take(v.frontendRow(p)) {

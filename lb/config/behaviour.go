@@ -16,13 +16,15 @@ type target struct {
 	bind   *Bind
 	server *Server
 	socket *StatsSocket
+	listen *StatsListen
+	web    *Page // of listen
 	dns    *Resolvers
 	mail   *Mailers
 	tenant *Tenant
 }
 
 func (s *statement) target() target {
-	return target{s.global, s.proxy, s.bind, s.server, s.socket, s.dns, s.mail, s.tenant}
+	return target{s.global, s.proxy, s.bind, s.server, s.socket, s.listen, s.web, s.dns, s.mail, s.tenant}
 }
 
 // number fills an int, which is printed unless it is the default.

@@ -23,6 +23,7 @@ const (
 	InResolvers
 	InMailers
 	InTenant
+	OnStatsListen
 
 	inFrontends = InDefaults | InFrontend | InListen // the client side
 	inBackends  = InDefaults | InListen | InBackend  // the server side
@@ -31,7 +32,7 @@ const (
 	onServers   = OnServer | OnDefaultServer
 )
 
-var sectionNames = []string{"global", "defaults", "frontend", "listen", "backend", "bind", "server", "default-server", "stats socket", "resolvers", "mailers", "tenant"}
+var sectionNames = []string{"global", "defaults", "frontend", "listen", "backend", "bind", "server", "default-server", "stats socket", "resolvers", "mailers", "tenant", "stats listen"}
 
 // Names lists the places of the set.
 func (s Sections) Names() []string {
@@ -101,9 +102,9 @@ var (
 
 func buildTables() {
 	for _, table := range [][]Keyword{
-		globalKeywords(), healthGlobalKeywords(), tuneKeywords(), proxyKeywords(), timeoutKeywords(), keepAliveKeywords(), optionKeywords(),
+		globalKeywords(), healthGlobalKeywords(), tuneKeywords(), proxyKeywords(), pageKeywords(), timeoutKeywords(), keepAliveKeywords(), optionKeywords(),
 		checkOptionKeywords(), checkRuleKeywords(), stateKeywords(), emailKeywords(), resolversKeywords(), mailersKeywords(), tenantKeywords(),
-		balanceKeywords(), logKeywords(), ruleKeywords(), listenerKeywords(), bindKeywords(), serverKeywords(),
+		balanceKeywords(), logKeywords(), ruleKeywords(), listenerKeywords(), bindKeywords(), statsListenKeywords(), serverKeywords(),
 	} {
 		for i := range table {
 			everyone = append(everyone, &table[i])
@@ -150,7 +151,7 @@ func find(place Sections, words []Word) (*Keyword, int) {
 // elsewhere gives the places in which the words would be a keyword.
 func elsewhere(words []Word, among Sections) Sections {
 	var places Sections
-	for place := Sections(1); place <= InTenant; place <<= 1 {
+	for place := Sections(1); place <= OnStatsListen; place <<= 1 {
 		if k, _ := find(place, words); k != nil && place&among != 0 {
 			places |= place
 		}

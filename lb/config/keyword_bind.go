@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-const onListeners = OnBind | OnStatsSocket
+const onListeners = OnBind | OnStatsSocket | OnStatsListen
 
-// bindKeywords are the options of "bind" and "stats socket" lines.
+// bindKeywords are the options of "bind", "stats socket" and "stats listen" lines.
 func bindKeywords() []Keyword {
 	return []Keyword{
 		{Name: "name", Sections: onListeners, Syntax: "<text>", Summary: "Name of the listener in statistics.", Example: "name public",

@@ -74,6 +74,8 @@ func globalKeywords() []Keyword {
 			Example: "default-path config", Effect: Later, reason: "no keyword reads a file yet", minimum: 1, maximum: 2, behaviour: behaviour{parse: parseDefaultPath, print: printDefaultPath}},
 		{Name: "stats socket", Sections: InGlobal, Syntax: "<address> [<option>...]", Summary: "Socket of the operator's command line. Takes the options of `bind`, and those listed under [stats socket](#stats-socket-options).",
 			Example: "stats socket /run/sluice.sock mode 660 level admin", minimum: 1, maximum: -1, behaviour: behaviour{parse: parseStatsSocket, print: printStatsSockets}},
+		{Name: "stats listen", Sections: InGlobal, Syntax: "<address>[:<port>] [<option>...]", Summary: "**Extension.** Serves the [statistics page](page.md) and Prometheus' metrics. Takes the options of `bind` that are not about loops, and those listed under [stats listen](#stats-listen-options).",
+			Example: "stats listen 127.0.0.1:8404", minimum: 1, maximum: -1, behaviour: behaviour{parse: parseStatsListen, print: printStatsListens}},
 		{Name: "stats timeout", Sections: InGlobal, Syntax: "<time>", Unit: "ms", Default: "10s", Summary: "Idle time after which a connection to the stats socket is closed.", Example: "stats timeout 30s",
 			minimum: 1, maximum: 1, behaviour: span(func(t target) *time.Duration { return &t.global.StatsTimeout }, time.Millisecond, 10*time.Second)},
 		{Name: "stats maxconn", Sections: InGlobal, Syntax: "<number>", Unit: "connections", Default: "10", Summary: "Connections to the stats socket at once.", Example: "stats maxconn 20",

@@ -47,10 +47,10 @@ var knownGlobal = knownList(
 
 // knownProxy are keywords of proxies, by their first word or their first two.
 var knownProxy = knownList(
-	notYet, `acl bind-process filter log-format-sd log-steps persist stats stick stick-table tcp-request tcp-response use-server
+	notYet, `acl bind-process filter log-format-sd log-steps persist stick stick-table tcp-request tcp-response use-server
 		unique-id-format grace block guid-prefix hash-preserve-affinity hash-key force-be-switch max-session-srv-conns quic-initial`,
 	noHTTP, `capture compression cookie declare errorfile errorfiles errorloc errorloc302 errorloc303 http-after-response
-		http-error http-request http-response http-reuse http-send-name-header max-keep-alive-queue monitor monitor-uri monitor-net
+		http-error http-request http-response http-reuse http-send-name-header max-keep-alive-queue monitor monitor-net
 		redirect redisp redispatch reqadd reqallow reqdel reqdeny reqiallow reqidel reqideny reqipass reqirep reqisetbe reqitarpit reqpass
 		reqrep reqsetbe reqtarpit rspadd rspdel rspdeny rspidel rspideny rspirep rsprep unique-id-header use-fcgi-app appsession`,
 )
@@ -67,7 +67,7 @@ var knownOption = knownList(
 
 // knownTimeout are words that come after "timeout".
 var knownTimeout = knownList(
-	noHTTP, "http-request http-keep-alive appsession",
+	noHTTP, "appsession",
 	notYet, "mailers client-hs server-hs",
 )
 
@@ -126,7 +126,7 @@ func why(place Sections, words []Word) (name, reason string) {
 		return first + " " + second, knownOption[second]
 	case "timeout":
 		return first + " " + second, knownTimeout[second]
-	case "stats", "tcp-request", "tcp-response", "http-request", "http-response", "stick", "capture", "persist", "monitor":
+	case "tcp-request", "tcp-response", "http-request", "http-response", "stick", "capture", "persist", "monitor":
 		return strings.TrimSpace(first + " " + second), knownProxy[first]
 	}
 	return first, knownProxy[first]

@@ -145,7 +145,7 @@ func parseServerTemplate(s *statement) {
 	}
 }
 
-// parseOptions reads the options of a bind, server or stats socket line. A word that is no option ends the line, since
+// parseOptions reads the options of a bind, server, stats socket or stats listen line. A word that is no option ends the line, since
 // what follows might be its arguments.
 func (s *statement) parseOptions(words []Word) {
 	for len(words) > 0 {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,7 +10,7 @@ import (
 // proxyKeywords are those of proxies that are no family of their own.
 func proxyKeywords() []Keyword {
 	return []Keyword{
-		{Name: "mode", Sections: inProxies, Syntax: "tcp", Default: "tcp", Summary: "What is balanced: TCP connections.", Example: "mode tcp",
+		{Name: "mode", Sections: inProxies, Syntax: "tcp | http", Default: "tcp", Summary: "What is balanced: TCP connections. `http` is for [statistics listeners](#statistics-listeners) only.", Example: "mode tcp",
 			minimum: 1, maximum: 1, behaviour: behaviour{parse: parseMode}},
 		{Name: "id", Sections: inRuns, Syntax: "<number>", Default: "the smallest that is free", Summary: "Number of the proxy, for statistics and the command line. No two may be equal.", Example: "id 7",
 			minimum: 1, maximum: 1, strict: true, behaviour: number(func(t target) *int { return &t.proxy.ID }, 1, maxID, 0)},
@@ -48,8 +49,11 @@ const maxID = 1<<31 - 1
 func parseMode(s *statement) {
 	switch s.text(0) {
 	case "tcp":
+		s.proxy.HTTP = false
+		s.proxy.http = slices.DeleteFunc(s.proxy.http, func(n *needsHTTP) bool { return n.name == "mode" })
 	case "http":
-		s.alert("cannot be 'http': sluice balances TCP only")
+		s.proxy.HTTP = true
+		s.proxy.ifHTTP(s.loader, s.pos, "mode", "'mode' cannot be 'http': sluice balances TCP only", true)
 	case "health", "log", "spop", "haterm":
 		s.alert("cannot be '%s': sluice balances TCP only", s.text(0))
 	default:

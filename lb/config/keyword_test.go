@@ -43,6 +43,14 @@ func surround(place Sections, line string) string {
 		backend  = "backend origin\n server last 10.0.0.1:80 check agent-port 1\n"
 		frontend = "frontend f\n bind :1\n"
 	)
+	if pageLine(line) {
+		switch place {
+		case InDefaults:
+			return "defaults\n\n " + line + "\n mode http\nfrontend x\n bind :2\n http-request use-service prometheus-exporter\n"
+		case InFrontend, InListen:
+			return place.Names()[0] + " x\n bind :2\n " + line + "\n mode http\n http-request use-service prometheus-exporter\n"
+		}
+	}
 	switch place {
 	case InGlobal:
 		for _, k := range Keywords() {
@@ -74,10 +82,22 @@ func surround(place Sections, line string) string {
 			return "tenant x\n\n " + line + "\n"
 		}
 		return "tenant x\n\n " + line + "\n namespace red\n"
+	case OnStatsListen:
+		return around(InGlobal, "stats listen 127.0.0.1:8404 "+line)
 	case InMailers:
 		return "mailers x\n\n " + line + "\n mailer last 10.0.0.25:25\n"
 	}
 	panic("no such place")
+}
+
+// pageLine tells whether a line belongs into a statistics listener.
+func pageLine(line string) bool {
+	for _, word := range []string{"stats ", "http-request use-service prometheus", "monitor-uri", "timeout http-request 10", "timeout http-keep-alive 10"} {
+		if strings.HasPrefix(line, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // places lists the single places of a set.

@@ -35,6 +35,7 @@ func Load(files []File, env *Env, o LoadOptions) (*Config, []Diagnostic) {
 		l.line(line)
 	}
 	l.tellEffects()
+	l.settlePages()
 	l.settleHealth()
 	l.validate()
 	l.sort(files)
@@ -49,6 +50,7 @@ func Load(files []File, env *Env, o LoadOptions) (*Config, []Diagnostic) {
 type loader struct {
 	env     *Env
 	options LoadOptions
+	http    []*needsHTTP // in the order of the text
 	reader  *Reader
 	config  *Config
 
@@ -214,6 +216,10 @@ func (l *loader) misplaced(pos Pos, words []Word) (*Keyword, int) {
 		return nil, 0
 	}
 	if full, reason := why(l.place, words); reason != "" {
+		if reason == noHTTP && l.place&inFrontends != 0 && harmlessOnPage(full) {
+			l.proxy.ifHTTP(l, pos, full, "'"+full+"' "+reason, false)
+			return nil, 0
+		}
 		l.alertAt(pos, "'%s' %s", full, reason)
 		return nil, 0
 	}

@@ -58,8 +58,9 @@ type Global struct {
 	SendHostname    bool   // log-send-hostname: a host name stands in the header of formats that have one
 
 	StatsSockets []StatsSocket
-	StatsTimeout time.Duration // default 10s
-	StatsMaxConn int           // default 10
+	StatsListens []*StatsListen // pages and metrics (an extension)
+	StatsTimeout time.Duration  // default 10s
+	StatsMaxConn int            // default 10
 
 	HardStopAfter time.Duration // 0: wait for ever
 	Grace         time.Duration
@@ -173,6 +174,12 @@ type Proxy struct {
 	IgnorePersist  bool   // nothing binds a connection to a server
 	PanicThreshold int    // percent of the servers; when fewer are up, all of them are used (an extension); 0: off
 
+	// Of a statistics listener; see IsPage.
+	HTTP       bool // mode http
+	Page       Page
+	Exporter   []Condition // http-request use-service prometheus-exporter: who meets one gets metrics
+	MonitorURI string
+
 	Timeouts Timeouts
 	Options  Options
 
@@ -191,6 +198,7 @@ type Proxy struct {
 	LogJSONItems   []string // its fields; none: the built-in ones
 
 	defaultServer *Server // while the section is being read
+	http          []*needsHTTP
 }
 
 // UseBackend is one use_backend rule; its condition comes with the rules.
@@ -205,6 +213,8 @@ type Timeouts struct {
 	Server, ServerFin      time.Duration
 	Connect, Queue, Tunnel time.Duration
 	Check, Tarpit          time.Duration
+	HTTPRequest            time.Duration // of statistics listeners
+	HTTPKeepAlive          time.Duration
 }
 
 // Options are the "option" keywords. All default to false but where said.

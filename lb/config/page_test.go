@@ -19,6 +19,7 @@ var chapters = []struct {
 	{"proxy", func(k *Keyword) bool { return k.Sections&inProxies != 0 }, true},
 	{"bind", func(k *Keyword) bool { return k.Sections&OnBind != 0 && k.Effect != NoEffect }, false},
 	{"stats-socket", func(k *Keyword) bool { return k.Sections == OnStatsSocket }, false},
+	{"stats-listen", func(k *Keyword) bool { return k.Sections == OnStatsListen }, false},
 	{"resolvers", func(k *Keyword) bool { return k.Sections == InResolvers }, false},
 	{"mailers", func(k *Keyword) bool { return k.Sections == InMailers }, false},
 	{"tenant", func(k *Keyword) bool { return k.Sections == InTenant }, false},

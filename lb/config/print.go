@@ -33,6 +33,9 @@ func Print(w io.Writer, c *Config) error {
 	for _, proxy := range c.Proxies {
 		p.out.WriteString("\n" + proxy.Kind.String() + " " + Quote(proxy.Name) + "\n")
 		p.target.proxy = proxy
+		if proxy.HTTP {
+			p.out.WriteString("    mode http\n")
+		}
 		p.all(Sections(1 << (map[ProxyKind]uint{Frontend: 2, Listen: 3, Backend: 4}[proxy.Kind])))
 	}
 	return p.out.Flush()

@@ -139,7 +139,8 @@ func builtin() *Proxy {
 func (p *Proxy) derive(kind ProxyKind, name string, pos Pos) *Proxy {
 	d := *p
 	d.Pos, d.Kind, d.Name = pos, kind, name
-	d.Logs = slices.Clone(p.Logs)
+	d.Logs, d.http = slices.Clone(p.Logs), slices.Clone(p.http)
+	d.Page.inherited = p.Page.Enabled
 	d.Health.inherit()
 	d.defaultServer = p.defaultServer.clone(Pos{}, "", Address{})
 	o, t := &d.Options, &d.Timeouts

@@ -24,6 +24,8 @@ type statement struct {
 	bind    *Bind
 	server  *Server
 	socket  *StatsSocket
+	listen  *StatsListen
+	web     *Page // of listen
 	dns     *Resolvers
 	mail    *Mailers
 	tenant  *Tenant
@@ -48,7 +50,7 @@ func (s *statement) lead() string {
 	switch s.place {
 	case OnServer:
 		return fmt.Sprintf("server '%s' : '%s' ", s.server.Name, s.key.Name)
-	case OnBind, OnDefaultServer, OnStatsSocket:
+	case OnBind, OnDefaultServer, OnStatsSocket, OnStatsListen:
 		return fmt.Sprintf("%s : '%s' ", s.place.Names()[0], s.key.Name)
 	}
 	return fmt.Sprintf("'%s' ", s.key.Name)

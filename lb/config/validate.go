@@ -25,6 +25,10 @@ func (l *loader) validate() {
 		if p.Disabled {
 			continue // as HAProxy does: nothing of it will run
 		}
+		if p.IsPage() {
+			l.validatePage(p)
+			continue
+		}
 		if p.Kind&Frontend != 0 {
 			l.validateFrontend(p)
 		}
@@ -59,7 +63,8 @@ func (l *loader) backendNamed(name string) *Proxy {
 	return nil
 }
 
-func (l *loader) validateFrontend(p *Proxy) {
+// validateBinds looks at the addresses that a frontend listens on.
+func (l *loader) validateBinds(p *Proxy) {
 	l.uniqueIDs("listener", len(p.Binds), func(i int) (int, string, Pos) { return p.Binds[i].ID, p.Binds[i].Address.String(), p.Binds[i].Pos })
 	for _, b := range p.Binds {
 		if b.Address.Family == Unix || b.Address.Family == Abstract || b.Address.Family == Inherited {
@@ -72,6 +77,10 @@ func (l *loader) validateFrontend(p *Proxy) {
 	if len(p.Binds) == 0 {
 		l.warnAt(p.Pos, "%s '%s' has no 'bind': it hears nobody", p.Kind, p.Name)
 	}
+}
+
+func (l *loader) validateFrontend(p *Proxy) {
+	l.validateBinds(p)
 	if len(p.Logs) == 0 && (p.Options.TCPLog || p.LogFormat != "" || p.LogJSON) {
 		l.warnAt(p.Pos, "%s '%s' has a log format but no 'log': nothing is logged", p.Kind, p.Name)
 	}

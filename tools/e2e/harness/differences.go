@@ -34,6 +34,8 @@ const (
 	MailFailures Difference = "says nothing of mail that cannot be sent"
 	// OperatorsListings: sessions, queues and loops are listed in sluice's own form; some commands are only in later versions.
 	OperatorsListings Difference = "lists sessions in its own form, and has no show queue"
+	// StatisticsPage: the page is sluice's own, and so are the rules for changes made with it.
+	StatisticsPage Difference = "has a statistics page of its own"
 	// PatientChecks: where a server's answer can no longer become right, haproxy's built-in checks wait for more of it, up to
 	// their time limit, and tell a timeout; sluice ends the check at once and tells the answer.
 	PatientChecks Difference = "waits for the time limit after an answer that is wrong"
