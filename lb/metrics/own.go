@@ -11,16 +11,16 @@ import (
 // Families that HAProxy does not have.
 
 var loopFamilies = []family{
-	{name: "sluice_loop_flows", kind: gauge, help: "Flows of the loop that are open.", count: number(func(e *entity) float64 { return float64(e.loop.Flows) })},
-	{name: "sluice_loop_connections_total", kind: counter, help: "Connections that the loop has accepted.", count: number(func(e *entity) float64 { return float64(e.loop.Accepted) })},
-	{name: "sluice_loop_events_total", kind: counter, help: "Events that the loop has taken from the kernel.", count: number(func(e *entity) float64 { return float64(e.loop.Events) })},
-	{name: "sluice_loop_busy_seconds_total", kind: counter, help: "Time that the loop has worked.", count: number(func(e *entity) float64 { return e.loop.Busy.Seconds() })},
-	{name: "sluice_loop_waiting_seconds_total", kind: counter, help: "Time that the loop has waited for events.", count: number(func(e *entity) float64 { return e.loop.Waiting.Seconds() })},
-	{name: "sluice_loop_longest_gap_seconds", kind: gauge, help: "Longest time between two waits: so long an event may have waited for the loop. 'clear counters' begins anew.", count: number(func(e *entity) float64 { return e.loop.LongestGap.Seconds() })},
+	{name: "sluice_loop_flows", kind: gauge, help: "Flows of the loop that are open.", count: reading(func(e *entity) float64 { return float64(e.loop.Flows) })},
+	{name: "sluice_loop_connections_total", kind: counter, help: "Connections that the loop has accepted.", count: reading(func(e *entity) float64 { return float64(e.loop.Accepted) })},
+	{name: "sluice_loop_events_total", kind: counter, help: "Events that the loop has taken from the kernel.", count: reading(func(e *entity) float64 { return float64(e.loop.Events) })},
+	{name: "sluice_loop_busy_seconds_total", kind: counter, help: "Time that the loop has worked.", count: reading(func(e *entity) float64 { return e.loop.Busy.Seconds() })},
+	{name: "sluice_loop_waiting_seconds_total", kind: counter, help: "Time that the loop has waited for events.", count: reading(func(e *entity) float64 { return e.loop.Waiting.Seconds() })},
+	{name: "sluice_loop_longest_gap_seconds", kind: gauge, help: "Longest time between two waits: so long an event may have waited for the loop. 'clear counters' begins anew.", count: reading(func(e *entity) float64 { return e.loop.LongestGap.Seconds() })},
 	{name: "sluice_loop_gap_seconds", kind: histogram, help: "Times between two waits.", bounds: gapBounds[:], spread: loopGaps},
 }
 
-func number(of func(*entity) float64) func(*entity, int) float64 {
+func reading(of func(*entity) float64) func(*entity, int) float64 {
 	return func(e *entity, _ int) float64 { return of(e) }
 }
 
@@ -54,10 +54,10 @@ var nameServerFamilies = []family{
 }
 
 var tenantFamilies = []family{
-	{name: "sluice_tenant_current_flows", kind: gauge, help: "Flows that are open.", count: number(func(e *entity) float64 { return float64(e.tenant.Flows.Value()) })},
-	{name: "sluice_tenant_max_flows", kind: gauge, help: "Most flows that were open at once.", count: number(func(e *entity) float64 { return float64(e.tenant.Flows.Highest()) })},
-	{name: "sluice_tenant_limit_flows", kind: gauge, help: "Flows that may be open at once; 0: no limit.", count: number(func(e *entity) float64 { return float64(e.tenant.MaxConn) })},
-	{name: "sluice_tenant_waiting_flows", kind: gauge, help: "Flows that wait for a slot.", count: number(func(e *entity) float64 { return float64(e.tenant.Waiting) })},
+	{name: "sluice_tenant_current_flows", kind: gauge, help: "Flows that are open.", count: reading(func(e *entity) float64 { return float64(e.tenant.Flows.Value()) })},
+	{name: "sluice_tenant_max_flows", kind: gauge, help: "Most flows that were open at once.", count: reading(func(e *entity) float64 { return float64(e.tenant.Flows.Highest()) })},
+	{name: "sluice_tenant_limit_flows", kind: gauge, help: "Flows that may be open at once; 0: no limit.", count: reading(func(e *entity) float64 { return float64(e.tenant.MaxConn) })},
+	{name: "sluice_tenant_waiting_flows", kind: gauge, help: "Flows that wait for a slot.", count: reading(func(e *entity) float64 { return float64(e.tenant.Waiting) })},
 	{name: "sluice_tenant_connections_total", kind: counter, help: "Connections that were accepted.", count: one(stats.Connections)},
 	{name: "sluice_tenant_bytes_in_total", kind: counter, help: "Bytes that came from clients.", count: one(stats.BytesIn)},
 	{name: "sluice_tenant_bytes_out_total", kind: counter, help: "Bytes that went to clients.", count: one(stats.BytesOut)},
