@@ -9,7 +9,7 @@ import (
 // writeUsage writes what "sluice -h" shows: every flag, and which of HAProxy's flags do nothing or come later.
 func writeUsage(w io.Writer) {
 	writeVersion(w)
-	fmt.Fprint(w, "Usage : sluice [-f FILE|DIR]... [flags] [-- FILE|DIR...]\n        sluice demo\n")
+	fmt.Fprint(w, "Usage : sluice [-f FILE|DIR]... [flags] [-- FILE|DIR...]\n        sluice demo\n        sluice top [flags] [ADDRESS]\n")
 	var idle, missing []string
 	for _, flag := range commandFlags {
 		switch flag.help {

@@ -49,9 +49,10 @@ var rooms = map[string]room{
 	"lb/admin":       {ours: "lb/config lb/backend lb/stats", never: "syscall"},
 	"lb/systemd":     {foreign: "github.com/coreos/go-systemd/v22/daemon", never: "net/http"},
 	"lb/metrics":     {ours: "lb/admin lb/backend lb/queue lb/stats", foreign: "github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/collectors github.com/prometheus/client_model/go github.com/prometheus/common/expfmt"},
+	"lb/top":         {foreign: "charm.land/bubbletea/v2 charm.land/lipgloss/v2 github.com/charmbracelet/x/ansi github.com/charmbracelet/x/term", never: "net/http"},
 	"examples":       {},
 	"lb/demo":        {ours: "lb lb/config examples"},
-	".":              {ours: "lb lb/demo"},
+	".":              {ours: "lb lb/demo lb/top"},
 }
 
 // doors are the packages that may use unsafe and golang.org/x/sys/unix: the ways to the kernel.
