@@ -48,18 +48,18 @@ var columns = []column{
 		return cmp.Or(cmp.Compare(b.severity, a.severity), strings.Compare(a.status, b.status))
 	}},
 	{title: "SESS/S", width: 6, priority: 2, text: func(l *line) string { return short(l.sessions) }, less: most(func(l *line) float64 { return l.sessions })},
-	{title: "CONN", width: 6, text: func(l *line) string { return short(float64(l.current)) }, less: most(func(l *line) float64 { return float64(l.current) })},
+	{title: "CONN", width: 6, text: func(l *line) string { return count(l.current) }, less: most(func(l *line) float64 { return float64(l.current) })},
 	{title: "LIMIT", width: 6, priority: 5, text: func(l *line) string { return some(l.limit) }, less: most(fullness)},
 	{title: "QUEUE", width: 5, priority: 1, text: func(l *line) string {
 		if l.kind == frontend || l.kind == listener {
 			return ""
 		}
-		return short(float64(l.queued))
+		return count(l.queued)
 	}, less: most(func(l *line) float64 { return float64(l.queued) })},
 	{title: "IN/S", width: 6, priority: 3, text: func(l *line) string { return l.ifKnown(l.in) }, less: most(func(l *line) float64 { return l.in })},
 	{title: "OUT/S", width: 6, priority: 3, text: func(l *line) string { return l.ifKnown(l.out) }, less: most(func(l *line) float64 { return l.out })},
 	{title: "ERR/S", width: 6, priority: 4, text: func(l *line) string { return l.ifKnown(l.track.errors) }, less: most(func(l *line) float64 { return l.track.errors })},
-	{title: "TOTAL", width: 6, priority: 7, text: func(l *line) string { return short(float64(l.total)) }, less: most(func(l *line) float64 { return float64(l.total) })},
+	{title: "TOTAL", width: 6, priority: 7, text: func(l *line) string { return count(l.total) }, less: most(func(l *line) float64 { return float64(l.total) })},
 	{title: "WEIGHT", width: 6, priority: 6, text: func(l *line) string {
 		if l.kind == frontend || l.kind == listener {
 			return ""
@@ -83,7 +83,7 @@ func some(n int64) string {
 	if n == 0 {
 		return ""
 	}
-	return short(float64(n))
+	return count(n)
 }
 
 func fullness(l *line) float64 {

@@ -3,6 +3,8 @@ package top
 import (
 	"fmt"
 	"strings"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 // detail is what is told of the proxy or the server that the screen is about, over its table.
@@ -31,10 +33,11 @@ func (m *model) detail() []string {
 	if k := m.tracker.rows[r.key]; k != nil {
 		lines = append(lines, fmt.Sprintf("sessions/s %s %s   in %sB/s  out %sB/s  errors %s/s", spark(k.history, min(historyLength, max(m.width-60, 10))), short(k.sessions), short(k.in), short(k.out), short(k.errors)))
 	}
-	for i := range lines {
-		lines[i] = clip(lines[i], m.width)
+	var wrapped []string
+	for _, line := range lines {
+		wrapped = append(wrapped, strings.Split(ansi.Wordwrap(line, m.width, ""), "\n")...)
 	}
-	return lines
+	return wrapped
 }
 
 // state is the status of a row with what led to it.

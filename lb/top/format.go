@@ -25,6 +25,14 @@ func short(n float64) string {
 	return strconv.FormatFloat(n, 'f', 0, 64) + units[unit]
 }
 
+// count writes a whole number, in short only if it has more than five digits.
+func count(n int64) string {
+	if n < 100_000 {
+		return strconv.FormatInt(n, 10)
+	}
+	return short(float64(n))
+}
+
 // age writes a time in its two largest units: 3d2h, 5m07s, 12s.
 func age(d time.Duration) string {
 	seconds := int64(d / time.Second)

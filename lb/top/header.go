@@ -21,14 +21,14 @@ func header(p paint, s *sample, t *tracker, about string, width int) []string {
 		first += "  " + p.warn("STOPPING")
 	}
 	lines := []string{first + "  " + p.dim(about)}
-	lines = append(lines, connections(s, t), work(p, s, t))
+	lines = append(lines, connections(s, t, width), work(p, s, t))
 	for i := range lines {
 		lines[i] = clip(lines[i], width)
 	}
 	return lines
 }
 
-func connections(s *sample, t *tracker) string {
+func connections(s *sample, t *tracker, width int) string {
 	now, limit := s.number("CurrConns"), s.number("Maxconn")
 	text := fmt.Sprintf("connections %d", now)
 	if limit > 0 {
@@ -44,7 +44,8 @@ func connections(s *sample, t *tracker) string {
 			queued += s.rows[i].queued
 		}
 	}
-	return text + fmt.Sprintf("  queued %d  %s", queued, spark(t.rate, 20))
+	text += fmt.Sprintf("  queued %d  ", queued)
+	return text + spark(t.rate, max(min(width-len(text), 30), 0))
 }
 
 // work is how busy the process is: each of sluice's loops, or what HAProxy says of all its threads.

@@ -80,12 +80,14 @@ func TestNotAStatsSocket(t *testing.T) {
 }
 
 func TestFormat(t *testing.T) {
-	for n, want := range map[float64]string{0: "0", 0.5: "0.50", 3: "3", 12.3: "12", 999: "999", 999.6: "1.00k", 1234: "1.23k", 12345: "12.3k", 999_499: "999k", 1e6: "1.00M", 123e9: "123G"} {
-		if want == "0.50" {
-			want = "0.5"
-		}
+	for n, want := range map[float64]string{0: "0", 0.5: "0.5", 3: "3", 12.3: "12", 999: "999", 999.6: "1.00k", 1234: "1.23k", 12345: "12.3k", 999_499: "999k", 1e6: "1.00M", 123e9: "123G"} {
 		if got := short(n); got != want {
 			t.Errorf("%v: %q, want %q", n, got, want)
+		}
+	}
+	for n, want := range map[int64]string{0: "0", 1000: "1000", 99_999: "99999", 100_000: "100k"} {
+		if got := count(n); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
 		}
 	}
 	for d, want := range map[time.Duration]string{0: "0s", 59 * time.Second: "59s", 61 * time.Second: "1m01s", 2*time.Hour + time.Minute: "2h01m", 49 * time.Hour: "2d1h"} {

@@ -67,7 +67,7 @@ func (c *selection) shows(l *line, filter string) bool {
 	return filter == "" || strings.Contains(strings.ToLower(l.proxy+"/"+l.row.key.name+" "+l.status+" "+l.field("addr")), filter)
 }
 
-// nameOf is a row's name: indented below its proxy, or in full where the order is another one.
+// nameOf is a row's name: indented below its proxy, or in full where the proxy may not stand above it.
 func (c *selection) nameOf(r *row) string {
 	switch r.kind {
 	case frontend:
@@ -75,7 +75,7 @@ func (c *selection) nameOf(r *row) string {
 	case backend:
 		return r.proxy + " (backend)"
 	}
-	if columns[c.sort].less != nil || c.kinds == serversOnly || c.reverse {
+	if columns[c.sort].less != nil || c.kinds == serversOnly || c.reverse || c.problems || c.filter != "" {
 		return r.proxy + "/" + r.key.name
 	}
 	return "  " + r.key.name

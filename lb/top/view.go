@@ -118,9 +118,9 @@ func (m *model) footer(rows int) []string {
 	case m.server == "":
 		said = p.dim(fmt.Sprintf("%d rows: %s", rows, m.hiding()))
 	}
-	keys := "? help  q quit  / filter  p problems  s sort  tab kinds  enter look into  esc back  f flows  d disable  D drain  e enable  w weight"
+	keys := "? help  q quit  / filter  p problems  s sort  tab kinds  enter in  esc out  f flows  d disable  D drain  e enable  w weight"
 	if m.sample != nil && m.sample.level != "" && m.sample.level != "admin" {
-		keys = "? help  q quit  / filter  p problems  s sort  tab kinds  enter look into  esc back  f flows  (no changes: level " + m.sample.level + ")"
+		keys = "? help  q quit  / filter  p problems  s sort  tab kinds  enter in  esc out  f flows  (no changes: level " + m.sample.level + ")"
 	}
 	return []string{clip(said, m.width), clip(p.dim(keys), m.width)}
 }

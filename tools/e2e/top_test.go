@@ -202,7 +202,7 @@ func TestTopForScripts(t *testing.T) {
 			if code != 0 || strings.Contains(out, "\x1b") || strings.Contains(out, "front/fine") {
 				t.Fatalf("%s: %d\n%s%s", address, code, out, stderr)
 			}
-			return strings.Contains(out, fmt.Sprintf("process %d", b.PID)) && strings.Contains(out, "!  gone") && strings.Contains(out, "DOWN")
+			return strings.Contains(out, fmt.Sprintf("process %d", b.PID)) && strings.Contains(out, "!front/gone") && strings.Contains(out, "DOWN")
 		})
 	}
 	if out, _, code := harness.Exec(t, nil, path, "top", "-n", "2", "-i", "200ms", stats); code != 0 || strings.Count(out, " NAME ") != 2 {
