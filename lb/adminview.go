@@ -112,6 +112,18 @@ func (a *administration) Resolvers() []admin.Resolvers {
 	return all
 }
 
+// Rings are the buffers of log lines.
+func (a *administration) Rings() []admin.Ring {
+	var rings []admin.Ring
+	for _, r := range a.rings {
+		rings = append(rings, admin.Ring{
+			Name: r.Name(), Description: r.Description(), Dropped: r.Dropped,
+			Follow: func(fromEnd bool) admin.RingReader { return r.Follow(fromEnd) },
+		})
+	}
+	return rings
+}
+
 // StartupLogs is what was said while the process started.
 func (a *administration) StartupLogs() []string {
 	if a.startupLogs == nil {

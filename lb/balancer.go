@@ -42,6 +42,7 @@ type Balancer struct {
 	pollers   []*poller.Loop
 	shipper   *tcplog.Shipper
 	logger    *tcplog.Logger // the process's own
+	rings     []*tcplog.Buffer
 	backends  map[string]*flow.Backend
 	frontends map[string]*flow.Frontend
 	listeners []*poller.Listener
@@ -103,7 +104,7 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 	}
 	b.openTenants(loops)
 	b.openStates(b.say)
-	err := errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openLogs(), b.openLoops(loops, o.Pipes), b.openStateSaver(), b.openBackends(loops, func(pos config.Pos, text string) {
+	err := errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openRings(true), b.openLogs(), b.openLoops(loops, o.Pipes), b.openStateSaver(), b.openBackends(loops, func(pos config.Pos, text string) {
 		b.say(config.Warning, fmt.Sprintf("config : [%s:%d] : %s", pos.File, pos.Line, text))
 	}))
 	if err == nil {
@@ -132,7 +133,7 @@ func Check(cfg *config.Config) []config.Diagnostic {
 	b.openStates(func(severity config.Severity, text string) {
 		found = append(found, config.Diagnostic{Severity: severity, Text: text})
 	})
-	for _, err := range flatten(errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openLogs(), b.openBackends(1, warn), b.openNames(), b.openChecks(), b.openMailers())) {
+	for _, err := range flatten(errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openRings(false), b.openLogs(), b.openBackends(1, warn), b.openNames(), b.openChecks(), b.openMailers())) {
 		var placed *placedError
 		d := config.Diagnostic{Severity: config.Alert, Text: err.Error()}
 		if errors.As(err, &placed) {

@@ -165,6 +165,11 @@ func logDescriptors(cfg *config.Config) int {
 	for _, proxy := range cfg.Proxies {
 		count(proxy.Logs)
 	}
+	for _, ring := range cfg.Rings {
+		for _, server := range ring.Servers {
+			targets["server of "+ring.Name+" "+server.Name] = true
+		}
+	}
 	return len(targets)
 }
 

@@ -8,6 +8,39 @@ import (
 	"github.com/sluice-lb/sluice/lb/tcplog"
 )
 
+// openRings makes the rings, which log lines may name. Without live, only what can be found wrong without them is looked for.
+func (b *Balancer) openRings(live bool) error {
+	var errs []error
+	for _, r := range b.config.Rings {
+		o := tcplog.BufferOptions{
+			Name: r.Name, Description: r.Description, Format: r.Format, MaxLine: r.MaxLen, Size: r.Size, BackingFile: r.BackingFile,
+			ConnectTimeout: r.TimeoutConnect, WriteTimeout: r.TimeoutServer, Tell: func(text string) { b.say(config.Warning, text) },
+		}
+		for _, s := range r.Servers {
+			address, err := resolve(s.Address)
+			if err != nil {
+				errs = append(errs, at(s.Pos, "ring '%s' : server '%s': %w", r.Name, s.Name, err))
+				continue
+			}
+			server := tcplog.BufferServer{Name: s.Name, Network: "tcp", Address: address.String(), OctetCounting: s.OctetCount}
+			if address.IsUnix() {
+				server.Network, server.Address = "unix", address.Path
+			}
+			o.Servers = append(o.Servers, server)
+		}
+		if !live {
+			o.Servers, o.BackingFile = nil, ""
+		}
+		ring, err := b.shipper.Buffer(o)
+		if err != nil {
+			errs = append(errs, at(r.Pos, "ring '%s' : %w", r.Name, err))
+			continue
+		}
+		b.rings = append(b.rings, ring)
+	}
+	return errors.Join(errs...)
+}
+
 // openLogs makes the process's own logger and those of the proxies.
 func (b *Balancer) openLogs() error {
 	logger, err := b.newLogger(b.config.Global.Logs, tcplog.LoggerOptions{Tag: b.config.Global.LogTag, JSON: b.config.Global.LogJSON})

@@ -182,7 +182,7 @@ func (p *process) serve(cfg *config.Config) int {
 	o := operator{
 		balancer: balancer,
 		status: func() []string {
-			return append(statusLines(balancer.Snapshot()), nameLines(balancer.Names(), time.Now())...)
+			return balancer.logStatus(append(statusLines(balancer.Snapshot()), nameLines(balancer.Names(), time.Now())...))
 		},
 		messages: p.messages,
 		stopping: manager.stopping,

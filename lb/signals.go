@@ -22,7 +22,7 @@ type controlled interface {
 //	SIGINT, SIGTERM  all flows are cut and the process ends
 //	SIGUSR1          soft stop: "grace" passes, listening ends, the last flow ends the process; after "hard-stop-after",
 //	                 counted from the signal, what is left is cut. Further ones change nothing
-//	SIGHUP           the state of each proxy and server is written to standard error
+//	SIGHUP           the state of each proxy and server is written to standard error, and to the proxies' logs
 //	SIGQUIT          so is the use of memory
 //
 // SIGTTOU and SIGTTIN, with which an old process is asked to give its ports away for a moment and to take them back,

@@ -7,18 +7,25 @@ import (
 
 	"github.com/sluice-lb/sluice/lb/config"
 	resolver "github.com/sluice-lb/sluice/lb/resolve"
+	"github.com/sluice-lb/sluice/lb/tcplog"
 )
+
+// statusLine is one line about a proxy, in whose log it belongs, too.
+type statusLine struct{ proxy, text string }
 
 // statusLines tells the state of all proxies and their servers: what SIGHUP asks for. A queue that nobody has been in has no
 // line.
-func statusLines(s Snapshot) []string {
-	var lines []string
+func statusLines(s Snapshot) []statusLine {
+	var lines []statusLine
 	for _, proxy := range s.Proxies {
+		add := func(format string, a ...any) {
+			lines = append(lines, statusLine{proxy.Name, fmt.Sprintf(format, a...)})
+		}
 		for _, server := range proxy.Servers {
-			lines = append(lines, fmt.Sprintf("Server %s/%s is %s. Conn: %d act, %d pend, %d tot.",
-				proxy.Name, server.Name, server.State, server.Current, server.Queued, server.Total))
+			add("Server %s/%s is %s. Conn: %d act, %d pend, %d tot.",
+				proxy.Name, server.Name, server.State, server.Current, server.Queued, server.Total)
 			if server.Queue.Highest > 0 {
-				lines = append(lines, fmt.Sprintf("Server %s/%s queue: %s.", proxy.Name, server.Name, queueNumbers(server.Queued, server.Queue)))
+				add("Server %s/%s queue: %s.", proxy.Name, server.Name, queueNumbers(server.Queued, server.Queue))
 			}
 		}
 		what := "Proxy"
@@ -28,13 +35,32 @@ func statusLines(s Snapshot) []string {
 		case config.Backend:
 			what = "Backend"
 		}
-		lines = append(lines, fmt.Sprintf("%s %s %s. Conn: %d act, %d tot. Bytes: %d in, %d out.",
-			what, proxy.Name, availability(proxy), proxy.Current, proxy.Total, proxy.BytesIn, proxy.BytesOut))
+		add("%s %s %s. Conn: %d act, %d tot. Bytes: %d in, %d out.",
+			what, proxy.Name, availability(proxy), proxy.Current, proxy.Total, proxy.BytesIn, proxy.BytesOut)
 		if proxy.Queue.Highest > 0 {
-			lines = append(lines, fmt.Sprintf("%s %s queue: %s.", what, proxy.Name, queueNumbers(proxy.Queued, proxy.Queue)))
+			add("%s %s queue: %s.", what, proxy.Name, queueNumbers(proxy.Queued, proxy.Queue))
 		}
 	}
 	return lines
+}
+
+// flushEvery is how many lines are logged in a row.
+const flushEvery = 500
+
+// logStatus logs the lines, each in its proxy's log, and gives their texts.
+func (b *Balancer) logStatus(lines []statusLine) []string {
+	texts := make([]string, len(lines))
+	for i, line := range lines {
+		log := b.loggers[line.proxy]
+		if i == 0 || lines[i-1].proxy != line.proxy {
+			log.Message(tcplog.Notice, "SIGHUP received, dumping servers states for proxy "+line.proxy+".")
+		}
+		if texts[i] = line.text; i%flushEvery == flushEvery-1 {
+			b.shipper.Flush(flushTime) // there may be more servers than the log can have waiting
+		}
+		log.Message(tcplog.Notice, "SIGHUP: "+line.text)
+	}
+	return texts
 }
 
 // availability tells who serves.
@@ -65,8 +91,8 @@ func queueNumbers(now int, q QueueSnapshot) string {
 }
 
 // nameLines tells what is known of the names of servers with "resolvers", and how old it is.
-func nameLines(names []NameStatus, now time.Time) []string {
-	var lines []string
+func nameLines(names []NameStatus, now time.Time) []statusLine {
+	var lines []statusLine
 	for _, n := range names {
 		known := "has no address"
 		if n.Addr.IsValid() {
@@ -85,7 +111,7 @@ func nameLines(names []NameStatus, now time.Time) []string {
 		if n.Failure != resolver.OK {
 			age += ": " + n.Failure.String()
 		}
-		lines = append(lines, fmt.Sprintf("Server %s/%s: name %s %s, %s.", n.Backend, n.Server, n.Name, known, age))
+		lines = append(lines, statusLine{n.Backend, fmt.Sprintf("Server %s/%s: name %s %s, %s.", n.Backend, n.Server, n.Name, known, age)})
 	}
 	return lines
 }

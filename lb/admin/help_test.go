@@ -28,6 +28,7 @@ type fake struct {
 	sessions []Session
 	shut     []string
 	info     Info
+	events   events
 }
 
 func (f *fake) Info() Info {
@@ -52,6 +53,12 @@ func (f *fake) Tenants() []Tenant {
 	t.Flows.Add(3)
 	t.Stats.Add(0, stats.Throttled, 7)
 	return []Tenant{t}
+}
+func (f *fake) Rings() []Ring {
+	return []Ring{
+		{"one", "the first", func() uint64 { return 3 }, f.events.follow},
+		{"two", "two", func() uint64 { return 0 }, (&events{}).follow},
+	}
 }
 func (f *fake) StartupLogs() []string { return []string{"[WARNING]  (1) : something"} }
 func (f *fake) WriteServerState(w io.Writer, name string) error {

@@ -20,6 +20,7 @@ type Process interface {
 	Resolvers() []Resolvers
 	Tenants() []Tenant
 	StartupLogs() []string
+	Rings() []Ring
 	WriteServerState(w io.Writer, backend string) error
 
 	// Address is where flows to a server go now. The port is 0 if it is the one that clients connected to.

@@ -20,6 +20,7 @@ type session struct {
 	timed   bool // the prompt tells how long the process has been running
 	quit    bool
 	answer  *answer
+	reader  *reader
 	payload string // of the command that runs
 }
 
@@ -27,6 +28,7 @@ type session struct {
 // those that came with it. A client that has shut its side down still gets all that it asked for.
 func (s *session) serve() {
 	r := newReader(s.conn)
+	s.reader = r
 	s.answer = newAnswer(patient{s.conn, func() time.Duration { return s.timeout }}, s.output)
 	r.more = func() {
 		s.conn.SetReadDeadline(time.Now().Add(s.timeout))

@@ -16,6 +16,7 @@ func listings() []*command {
 		{"show cli sockets", "", "the sockets of this command line", Operator, (*session).showSockets},
 		{"show ebpf", "", "what the kernel programs have done", User, (*session).showEBPF},
 		{"show env", "[<name>]", "variables of the environment", Operator, (*session).showEnv},
+		{"show events", "[<ring>] [-w] [-n]", "lines of a ring; without a name, the rings", Operator, (*session).showEvents},
 		{"show info", "[typed|json] [desc] [float]", "the process as a whole", User, (*session).showInfo},
 		{"show loops", "", "flows and load of each loop", User, (*session).showLoops},
 		{"show pools", "", "what memory is used for", User, (*session).showPools},

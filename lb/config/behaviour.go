@@ -21,10 +21,12 @@ type target struct {
 	dns    *Resolvers
 	mail   *Mailers
 	tenant *Tenant
+	ring   *Ring
+	log    *RingServer
 }
 
 func (s *statement) target() target {
-	return target{s.global, s.proxy, s.bind, s.server, s.socket, s.listen, s.web, s.dns, s.mail, s.tenant}
+	return target{s.global, s.proxy, s.bind, s.server, s.socket, s.listen, s.web, s.dns, s.mail, s.tenant, s.ring, s.log}
 }
 
 // number fills an int, which is printed unless it is the default.

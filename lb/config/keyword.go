@@ -24,6 +24,8 @@ const (
 	InMailers
 	InTenant
 	OnStatsListen
+	InRings
+	OnRingServer
 
 	inFrontends = InDefaults | InFrontend | InListen // the client side
 	inBackends  = InDefaults | InListen | InBackend  // the server side
@@ -32,7 +34,7 @@ const (
 	onServers   = OnServer | OnDefaultServer
 )
 
-var sectionNames = []string{"global", "defaults", "frontend", "listen", "backend", "bind", "server", "default-server", "stats socket", "resolvers", "mailers", "tenant", "stats listen"}
+var sectionNames = []string{"global", "defaults", "frontend", "listen", "backend", "bind", "server", "default-server", "stats socket", "resolvers", "mailers", "tenant", "stats listen", "ring", "ring server"}
 
 // Names lists the places of the set.
 func (s Sections) Names() []string {
@@ -103,7 +105,7 @@ var (
 func buildTables() {
 	for _, table := range [][]Keyword{
 		globalKeywords(), healthGlobalKeywords(), tuneKeywords(), proxyKeywords(), pageKeywords(), timeoutKeywords(), keepAliveKeywords(), optionKeywords(),
-		checkOptionKeywords(), checkRuleKeywords(), stateKeywords(), emailKeywords(), resolversKeywords(), mailersKeywords(), tenantKeywords(),
+		checkOptionKeywords(), checkRuleKeywords(), stateKeywords(), emailKeywords(), resolversKeywords(), mailersKeywords(), tenantKeywords(), ringKeywords(),
 		balanceKeywords(), logKeywords(), ruleKeywords(), listenerKeywords(), bindKeywords(), statsListenKeywords(), serverKeywords(),
 	} {
 		for i := range table {
@@ -151,7 +153,7 @@ func find(place Sections, words []Word) (*Keyword, int) {
 // elsewhere gives the places in which the words would be a keyword.
 func elsewhere(words []Word, among Sections) Sections {
 	var places Sections
-	for place := Sections(1); place <= OnStatsListen; place <<= 1 {
+	for place := Sections(1); place <= OnRingServer; place <<= 1 {
 		if k, _ := find(place, words); k != nil && place&among != 0 {
 			places |= place
 		}

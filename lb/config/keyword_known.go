@@ -13,7 +13,7 @@ const (
 
 // knownSections are sections that are skipped after one complaint. Names up to HAProxy 3.2.
 var knownSections = map[string]string{
-	"peers": notYet, "userlist": notYet, "ring": notYet, "program": notYet,
+	"peers": notYet, "userlist": notYet, "program": notYet,
 	"traces": notYet, "cache": noHTTP, "http-errors": noHTTP, "fcgi-app": noHTTP, "crt-store": noTLS, "acme": noTLS,
 	"log-forward": "is about receiving other programs' logs, which sluice does not do: let a syslog server such as rsyslog forward them, and send sluice's own to several places with several 'log' lines",
 	"log-profile": "is not supported by sluice: use 'log-format', 'error-log-format' or 'log-format-json' in the proxies, and 'format' on their 'log' lines",
@@ -88,7 +88,7 @@ var knownBind = knownList(
 )
 
 var knownServer = knownList(
-	notYet, `namespace stick non-stick log-proto log-bufsize shard set-proxy-v2-tlv-fmt hash-key
+	notYet, `namespace stick non-stick log-bufsize shard set-proxy-v2-tlv-fmt hash-key
 		strict-maxconn check-pool-conn-name check-reuse-pool no-check-reuse-pool pool-conn-name proto check-proto idle-ping cc usesrc
 		init-state-file`,
 	noHTTP, "cookie redir pool-low-conn pool-max-conn pool-purge-delay max-reuse ws",
@@ -100,7 +100,7 @@ var knownServer = knownList(
 
 // knownOptions is the table for the options of a line.
 func knownOptions(place Sections) map[string]string {
-	if place&onServers != 0 {
+	if place&(onServers|OnRingServer) != 0 {
 		return knownServer
 	}
 	return knownBind
@@ -113,7 +113,7 @@ func why(place Sections, words []Word) (name, reason string) {
 		second = words[1].Text
 	}
 	switch place {
-	case InResolvers, InMailers, InTenant:
+	case InResolvers, InMailers, InTenant, InRings:
 		return first, ""
 	case InGlobal:
 		return first, knownGlobal[first]

@@ -12,7 +12,7 @@ func logKeywords() []Keyword {
 	return []Keyword{
 		{Name: "log", Sections: InGlobal | inProxies, Syntax: "global | <target> [len <bytes>] [format <format>] [sample <ranges>:<size>] <facility> [<level> [<minlevel>]]",
 			Default: "none; len 1024, format local, level debug, minlevel emerg",
-			Summary: "Where log lines go: `host[:port]` (UDP), a path (unix datagram), `stdout`, `stderr`, `fd@N`. `log global` takes the targets that the global section has so far; `no log` drops those of the defaults.",
+			Summary: "Where log lines go: `host[:port]` (UDP), a path (unix datagram), `stdout`, `stderr`, `fd@N`, `ring@NAME` (a [ring section](#ring-keywords)). `log global` takes the targets that the global section has so far; `no log` drops those of the defaults.",
 			Example: "log 127.0.0.1:514 format rfc5424 local0 info", minimum: 0, maximum: -1, negatable: true, behaviour: behaviour{parse: parseLog, print: printLogs}},
 		{Name: "log-tag", Sections: InGlobal | inProxies, Syntax: "<text>", Default: "sluice", Summary: "Name of the program in log lines.", Example: "log-tag shop",
 			minimum: 1, maximum: 1, behaviour: text(logTag)},
@@ -216,9 +216,13 @@ func (s *statement) logAddress(l *LogTarget) bool {
 		l.Network = text
 		return true
 	}
-	for _, later := range []string{"ring@", "tcp@", "tcp4@", "tcp6@", "tcp:", "backend@", "stream+", "sockpair@"} {
+	if name, ring := strings.CutPrefix(text, "ring@"); ring {
+		l.Network, l.Address = "ring", name
+		return true
+	}
+	for _, later := range []string{"tcp@", "tcp4@", "tcp6@", "tcp:", "backend@", "stream+", "sockpair@"} {
 		if strings.HasPrefix(text, later) {
-			s.alert("target '%s' is known to HAProxy but not yet supported by sluice", later)
+			s.alert("target '%s' is not supported by sluice: for TCP, name a 'ring' section with 'server' lines as 'ring@<name>'", later)
 			return false
 		}
 	}
@@ -302,6 +306,8 @@ func printLogs(p *printer) {
 			}
 		case "fd":
 			words[0] = "fd@" + strconv.Itoa(l.FD)
+		case "ring":
+			words[0] = "ring@" + l.Address
 		}
 		words = append(words, "len", strconv.Itoa(l.Length), "format", l.Format)
 		if l.Sample != nil {

@@ -86,6 +86,10 @@ func surround(place Sections, line string) string {
 		return around(InGlobal, "stats listen 127.0.0.1:8404 "+line)
 	case InMailers:
 		return "mailers x\n\n " + line + "\n mailer last 10.0.0.25:25\n"
+	case InRings:
+		return "ring x\n\n " + line + "\n server last 10.0.0.14:6514\n"
+	case OnRingServer:
+		return around(InRings, "server x 10.0.0.14:6514 "+line)
 	}
 	panic("no such place")
 }
@@ -212,6 +216,14 @@ func TestRefused(t *testing.T) {
 		{InBackend, "balance hash req.hdr(x)", "'balance' hash: 'req.hdr(x)' is not yet supported by sluice, only 'src' and 'src_port' are"},
 		{InBackend, "log-format-json time", "'log-format-json' takes no fields such as 'time' in a 'backend' section, where it is about messages only"},
 		{InGlobal, "log-format-json time", "'log-format-json' takes no fields such as 'time' in a 'global' section, where it is about messages only"},
+		{InGlobal, "log ring@none local0", "'log' names the ring 'none', and there is none"},
+		{InGlobal, "log tcp@10.0.0.1:514 local0", "'log' target 'tcp@' is not supported by sluice: for TCP, name a 'ring' section with 'server' lines as 'ring@<name>'"},
+		{InRings, "server s 10.0.0.1:1 log-proto syslog", "ring server : 'log-proto' expects one of 'legacy', 'octet-count', not 'syslog'"},
+		{InRings, "server s 10.0.0.1:1 ssl", "ring server : 'ssl' is about TLS, and TLS termination is not something sluice does"},
+		{InRings, "server s 10.0.0.1:1 maxconn 3", "unknown option 'maxconn' on 'ring server' line"},
+		{InRings, "size 1000", "'size' expects at least 1024 bytes, not '1000'"},
+		{InRings, "log-proto legacy", "unknown keyword 'log-proto' in 'ring' section"},
+		{InRings, "format xml", "'format' expects one of 'local', 'rfc3164', 'rfc5424', 'priority', 'short', 'raw', 'timed', 'iso', not 'xml'"},
 		{InGlobal, "lua-load x.lua", "'lua-load' is known to HAProxy but not yet supported by sluice"},
 		{InGlobal, "timeout client 5s", "'timeout client' is not allowed in a 'global' section, only in 'defaults', 'frontend', 'listen'"},
 		{InBackend, "nbthread 4", "'nbthread' is not allowed in a 'backend' section, only in 'global'"},

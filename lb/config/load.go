@@ -63,11 +63,14 @@ type loader struct {
 	dns      *Resolvers          // the same for "resolvers"
 	mail     *Mailers            // and for "mailers"
 	tenant   *Tenant             // and for "tenant"
+	ring     *Ring               // and for "ring"
 	named    map[string][]*Proxy // all proxies; a frontend and a backend may share a name
 	defaults map[string]*defaultsSection
 	latest   *Proxy            // of the last defaults section, named or not
 	given    map[*Keyword]Pos  // keywords that the global sections have given, of those that count once
 	timeouts map[*Keyword]bool // given in the current section
+
+	toldRings []Pos // of log lines whose rings were looked for
 
 	effects map[string]*effect
 	order   []*effect
@@ -134,7 +137,7 @@ func (l *loader) line(line Line) {
 
 // keyword reads one line of a section.
 func (l *loader) keyword(line Line) {
-	s := statement{loader: l, pos: line.Pos, place: l.place, global: &l.config.Global, proxy: l.proxy, dns: l.dns, mail: l.mail, tenant: l.tenant}
+	s := statement{loader: l, pos: line.Pos, place: l.place, global: &l.config.Global, proxy: l.proxy, dns: l.dns, mail: l.mail, tenant: l.tenant, ring: l.ring}
 	words, prefix := line.Words, ""
 	if first := words[0].Text; first == "no" || first == "default" {
 		if len(words) == 1 {

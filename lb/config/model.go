@@ -15,6 +15,7 @@ type Config struct {
 	Resolvers []*Resolvers
 	Mailers   []*Mailers
 	Tenants   []*Tenant
+	Rings     []*Ring
 }
 
 // Tenant is a "tenant" section (an extension): a budget for all that comes by the binds in a network namespace. A limit of 0 is
@@ -442,8 +443,8 @@ type Source struct {
 // LogTarget is one "log" line.
 type LogTarget struct {
 	Pos      Pos
-	Network  string // udp, unixgram, stdout, stderr, fd
-	Address  string // host:port or path
+	Network  string // udp, unixgram, stdout, stderr, fd, ring
+	Address  string // host:port, path, or the ring's name
 	FD       int
 	Length   int    // default 1024
 	Format   string // local (default, or rfc3164 with log-send-hostname), rfc3164, rfc5424, priority, short, raw, timed, iso
@@ -451,6 +452,28 @@ type LogTarget struct {
 	Facility string // kern .. local7
 	Level    string // most verbose level sent: emerg .. debug; default debug
 	MinLevel string // most severe level that keeps its name; default emerg
+}
+
+// Ring is a "ring" section: a buffer of the latest log lines.
+type Ring struct {
+	Pos         Pos
+	Name        string
+	Description string // empty: none
+	Format      string // as LogTarget.Format, which it goes before; empty: the target's
+	MaxLen      int    // bytes of a line; 0: as many as there is room for
+	Size        int    // bytes, default 16384
+	BackingFile string // empty: memory only
+
+	TimeoutConnect, TimeoutServer time.Duration // 0: none
+	Servers                       []RingServer
+}
+
+// RingServer is a log server that a ring's lines are sent to over TCP.
+type RingServer struct {
+	Pos        Pos
+	Name       string
+	Address    Address
+	OctetCount bool // log-proto octet-count
 }
 
 // Sample is "sample 1,3-5:10": of every Size lines those whose number (from 1) is in a range.

@@ -23,6 +23,7 @@ var chapters = []struct {
 	{"resolvers", func(k *Keyword) bool { return k.Sections == InResolvers }, false},
 	{"mailers", func(k *Keyword) bool { return k.Sections == InMailers }, false},
 	{"tenant", func(k *Keyword) bool { return k.Sections == InTenant }, false},
+	{"ring", func(k *Keyword) bool { return k.Sections == InRings || k.Sections == OnRingServer }, true},
 	{"server", func(k *Keyword) bool { return k.Sections&onServers != 0 }, true},
 	{"no-effect", func(k *Keyword) bool { return k.Effect == NoEffect }, true},
 }

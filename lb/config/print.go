@@ -30,6 +30,11 @@ func Print(w io.Writer, c *Config) error {
 		p.tenant = section
 		p.all(InTenant)
 	}
+	for _, section := range c.Rings {
+		p.out.WriteString("\nring " + Quote(section.Name) + "\n")
+		p.ring = section
+		p.all(InRings)
+	}
 	for _, proxy := range c.Proxies {
 		p.out.WriteString("\n" + proxy.Kind.String() + " " + Quote(proxy.Name) + "\n")
 		p.target.proxy = proxy

@@ -6,7 +6,7 @@ import (
 )
 
 // openers are the words that open a section that is read.
-var openers = []string{"global", "defaults", "frontend", "backend", "listen", "resolvers", "mailers", "tenant"}
+var openers = []string{"global", "defaults", "frontend", "backend", "listen", "resolvers", "mailers", "tenant", "ring"}
 
 // section opens a section if the line does that.
 func (l *loader) section(line Line) bool {
@@ -16,7 +16,7 @@ func (l *loader) section(line Line) bool {
 	if !known && !slices.Contains(openers, name) {
 		return false
 	}
-	l.skipping, l.proxy, l.dns, l.mail, l.tenant, l.timeouts = known, nil, nil, nil, nil, map[*Keyword]bool{}
+	l.skipping, l.proxy, l.dns, l.mail, l.tenant, l.ring, l.timeouts = known, nil, nil, nil, nil, nil, map[*Keyword]bool{}
 	l.reader.SetSection(name)
 	if known {
 		l.alertAt(line.Pos, "section '%s' %s", name, reason)
@@ -36,6 +36,8 @@ func (l *loader) section(line Line) bool {
 		l.openMailers(line)
 	case "tenant":
 		l.openTenant(line)
+	case "ring":
+		l.openRing(line)
 	default:
 		l.openProxy(line)
 	}

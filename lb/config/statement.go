@@ -29,6 +29,8 @@ type statement struct {
 	dns     *Resolvers
 	mail    *Mailers
 	tenant  *Tenant
+	ring    *Ring
+	log     *RingServer
 	several bool // the line makes more than one bind or server
 }
 
@@ -50,7 +52,7 @@ func (s *statement) lead() string {
 	switch s.place {
 	case OnServer:
 		return fmt.Sprintf("server '%s' : '%s' ", s.server.Name, s.key.Name)
-	case OnBind, OnDefaultServer, OnStatsSocket, OnStatsListen:
+	case OnBind, OnDefaultServer, OnStatsSocket, OnStatsListen, OnRingServer:
 		return fmt.Sprintf("%s : '%s' ", s.place.Names()[0], s.key.Name)
 	}
 	return fmt.Sprintf("'%s' ", s.key.Name)

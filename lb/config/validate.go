@@ -41,10 +41,14 @@ func (l *loader) validate() {
 	l.validateTracks()
 	l.validateSections()
 	l.checkTenants()
+	l.validateRings()
 }
 
-// resolveLog settles the format, which depends on a global keyword that may stand below.
+// resolveLog settles the format, which depends on a global keyword that may stand below, and looks for the ring.
 func (l *loader) resolveLog(t *LogTarget) {
+	if t.Network == "ring" {
+		l.resolveRing(t)
+	}
 	if t.Format == "" {
 		t.Format = "local"
 		if l.config.Global.SendHostname {

@@ -298,7 +298,7 @@ func count(arguments []string, low, high int, syntax string) error {
 
 // whole reads a number within limits.
 func whole(s string, low, high int64) (int64, error) {
-	n, err := strconv.ParseInt(s, 0, 64)
+	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < low || n > high {
 		if low == math.MinInt64 {
 			return 0, fmt.Errorf("'%s' is not a whole number", s)

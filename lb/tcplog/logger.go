@@ -42,6 +42,9 @@ func (s *Shipper) Logger(o LoggerOptions) (*Logger, error) {
 		o.PID = os.Getpid()
 	}
 	for i, t := range o.Targets {
+		if buffer := s.bufferOf(t); buffer != nil && buffer.options.Format != "" {
+			t.Format = buffer.options.Format
+		}
 		made, err := newTarget(t, o.Tag, o.Hostname, o.PID)
 		if err != nil {
 			return nil, fmt.Errorf("log target %d: %w", i+1, err)
@@ -49,8 +52,11 @@ func (s *Shipper) Logger(o LoggerOptions) (*Logger, error) {
 		if made.sink, err = s.sink(t); err != nil {
 			return nil, fmt.Errorf("log target %d: %w", i+1, err)
 		}
-		if _, stream := made.sink.(*streamSink); stream {
+		switch k := made.sink.(type) {
+		case *streamSink:
 			made.limit-- // its line feed counts
+		case *Buffer:
+			made.limit = min(made.limit, k.options.MaxLine)
 		}
 		l.targets = append(l.targets, made)
 		l.verbose = max(l.verbose, made.verbose)

@@ -46,6 +46,11 @@ func (s *Shipper) sink(t Target) (sink, error) {
 		if fd < 0 {
 			return nil, fmt.Errorf("log descriptor %d is negative", fd)
 		}
+	case "ring":
+		if buffer := s.bufferOf(t); buffer != nil {
+			return buffer, nil
+		}
+		return nil, fmt.Errorf("there is no ring '%s'", t.Address)
 	case "udp":
 		address, err := net.ResolveUDPAddr("udp", t.Address)
 		if err != nil {
@@ -63,7 +68,7 @@ func (s *Shipper) sink(t Target) (sink, error) {
 			return newDatagramSink(false, s.rest, func() (datagramConn, error) { return net.DialUnix("unixgram", nil, address) })
 		}), nil
 	default:
-		return nil, fmt.Errorf("unknown log network '%s'; known: udp unixgram stdout stderr fd", t.Network)
+		return nil, fmt.Errorf("unknown log network '%s'; known: udp unixgram stdout stderr fd ring", t.Network)
 	}
 	return s.shared("fd:"+strconv.Itoa(fd), func() sink { return newStreamSink(fd, s) }), nil
 }

@@ -49,8 +49,8 @@ func lookup(what, word string, names []string) (int, error) {
 
 // Target is one "log" line: where lines go, which ones, and how they look on the way.
 type Target struct {
-	Network string // udp, unixgram, stdout, stderr, fd
-	Address string // udp: host:port; unixgram: the socket's path
+	Network string // udp, unixgram, stdout, stderr, fd, ring
+	Address string // udp: host:port; unixgram: the socket's path; ring: the buffer's name
 	FD      int    // fd: the number
 	// Length is the longest line in bytes, with its header; what is longer is cut. 0: 1024. The line feed that ends each
 	// line counts only where lines go to a descriptor; HAProxy has it so.
