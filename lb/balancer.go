@@ -188,7 +188,7 @@ func (b *Balancer) openLoops(loops, pipes int) error {
 	}
 	b.openSteering(cpus, b.loadProgram)
 	tune := b.config.Global.Tune
-	if len(b.config.Global.StatsSockets) > 0 {
+	if hasPages(b.config) { // only the exporter shows them
 		b.process.PathSamples = pathSamples
 	}
 	for i := range loops {

@@ -257,7 +257,7 @@ func TestStat(t *testing.T) {
 	rows := table(t, ask(t, path(Operator), "show stat\n"))
 	for row, columns := range map[string]map[string]string{
 		"fe/FRONTEND": {"qcur": "", "scur": "4", "smax": "5", "slim": "100", "stot": "2", "conn_tot": "3", "status": "OPEN", "type": "0", "iid": "1", "sid": "0", "mode": "tcp", "rate": "2", "conn_rate_max": "3", "addr": ""},
-		"fe/one":      {"type": "3", "sid": "1", "addr": "127.0.0.1:1", "slim": "100"},
+		"fe/one":      {"type": "3", "sid": "1", "addr": "127.0.0.1:1", "slim": "0"},
 		"be/s1": {"stot": "3", "lbtot": "2", "bin": "8589934592", "econ": "1", "status": "DOWN", "check_status": "L7STS", "check_code": "503", "check_duration": "12",
 			"last_chk": `said "no", twice`, "check_desc": "Layer7 wrong status", "check_rise": "2", "check_fall": "3", "check_health": "0", "chkfail": "1", "chkdown": "1", "slim": "5",
 			"ttime": "20", "ttime_max": "30", "lastsess": "0", "act": "1", "bck": "0", "type": "2", "weight": "10", "qlimit": "", "addr": "127.0.0.1:11", "tracked": ""},

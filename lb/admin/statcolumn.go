@@ -9,7 +9,7 @@ var columns = [...]column{
 	{"qmax", "MMP", "highest qcur"},
 	{"scur", "MGP", "flows now"},
 	{"smax", "MMP", "highest scur"},
-	{"slim", "CLP", "maxconn, or a backend's fullconn"},
+	{"slim", "CLP", "maxconn, or a backend's fullconn; of a listener 0 if it has none of its own"},
 	{"stot", "MCP", "flows so far; of a server: connects"},
 	{"bin", "MCP", "bytes from clients"},
 	{"bout", "MCP", "bytes to clients"},

@@ -65,11 +65,7 @@ func (v view) listenerRow(p *Proxy, b *Bind) *Row {
 	r := &whole.row
 	r.put(b.Stats, map[int][]stats.ID{stot: {stats.Sessions}, bin: {stats.BytesIn}, bout: {stats.BytesOut}, dreq: nil, dresp: nil, ereq: nil, dcon: nil, dses: nil})
 	r[stot] = u64(b.Stats.Sum(stats.Connections))
-	limit := b.Limit
-	if limit == 0 {
-		limit = p.Frontend.Limit()
-	}
-	r[scur], r[smax], r[slim] = u32(b.Flows.Value()), u32(b.Flows.Highest()), u32(limit)
+	r[scur], r[smax], r[slim] = u32(b.Flows.Value()), u32(b.Flows.Highest()), u32(b.Limit)
 	r[status] = str(p.Frontend.State().String())
 	if v.level >= Operator {
 		r[addr] = str(b.Address)

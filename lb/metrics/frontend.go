@@ -30,14 +30,14 @@ var frontendFamilies = []family{
 var listenerFamilies = []family{
 	{name: "haproxy_listener_current_sessions", kind: gauge, help: "Connections that are open.", column: of("scur")},
 	{name: "haproxy_listener_max_sessions", kind: gauge, help: "Most connections that were open at once.", column: of("smax")},
-	{name: "haproxy_listener_limit_sessions", kind: gauge, help: "Connections that may be open at once.", column: of("slim")},
+	{name: "haproxy_listener_limit_sessions", kind: gauge, help: "Connections that may be open at once (the bind's own maxconn); 0: as many as its frontend's.", column: of("slim")},
 	{name: "haproxy_listener_sessions_total", kind: counter, help: "Connections that were accepted.", column: of("stot")},
 	{name: "haproxy_listener_bytes_in_total", kind: counter, help: "Bytes that came from clients.", column: of("bin")},
 	{name: "haproxy_listener_bytes_out_total", kind: counter, help: "Bytes that went to clients.", column: of("bout")},
 	{name: "haproxy_listener_requests_denied_total", kind: counter, help: "Connections that rules have denied.", column: of("dreq")},
 	{name: "haproxy_listener_responses_denied_total", kind: counter, help: "Answers that rules have denied; always 0.", column: of("dresp")},
 	{name: "haproxy_listener_request_errors_total", kind: counter, help: "Connections that ended by their client's fault.", column: of("ereq")},
-	{name: "haproxy_listener_status", kind: gauge, help: "1 for the state it is in: WAITING is paused or closed, FULL is at its limit.", label: "state", names: []string{"WAITING", "OPEN", "FULL"}, state: listenerState},
+	{name: "haproxy_listener_status", kind: gauge, help: "1 for the state it is in: FULL is at its own limit; WAITING is paused, closed, or its frontend is at its limit.", label: "state", names: []string{"WAITING", "OPEN", "FULL"}, state: listenerState},
 	{name: "haproxy_listener_denied_connections_total", kind: counter, help: "Connections that tcp-request connection rules have denied.", column: of("dcon")},
 	{name: "haproxy_listener_denied_sessions_total", kind: counter, help: "Sessions that tcp-request session rules have denied.", column: of("dses")},
 	{name: "haproxy_listener_failed_header_rewriting_total", kind: counter, help: "Headers that could not be rewritten; always 0.", column: of("wrew")},
@@ -55,11 +55,13 @@ func frontendState(r *admin.Row) float64 {
 
 func listenerState(r *admin.Row) float64 {
 	limit := r.Value(limitColumn).Number()
-	switch {
-	case r.Proxy.Frontend.State() != admin.Open:
+	switch f := r.Proxy.Frontend; {
+	case f.State() != admin.Open:
 		return 0
 	case limit > 0 && r.Value(flowsColumn).Number() >= limit:
 		return 2
+	case f.Flows.Value() >= int64(f.Limit()):
+		return 0
 	}
 	return 1
 }

@@ -81,21 +81,32 @@ var statDifferences = map[string]string{
 	"smax":           "when a session ends depends on the order in which the two ends are seen",
 }
 
-// After the same traffic on the same configuration sluice and haproxy show the same, column by column.
-func TestStatLikeHAProxy(t *testing.T) {
-	if harness.Subject.HAProxy {
-		t.Skip("this compares the two")
+// compared is a configuration that sluice and haproxy both run, at addresses of their own, for the same traffic.
+type compared struct {
+	front, broken, aborted, socket string
+	good, gone, resets             string // servers of both
+	more                           string // sections
+}
+
+// compare makes the two.
+func compare(t *testing.T) (ours, theirs compared) {
+	dir := harness.ShortDir(t)
+	ours = compared{
+		good: harness.Serve(t, harness.Echo).Addr, gone: harness.Refused(t),
+		resets: harness.Serve(t, func(s harness.Stream) { s.Read(make([]byte, 1)); harness.Reset(s) }).Addr,
 	}
-	haproxy, err := exec.LookPath("haproxy")
-	if err != nil {
-		harness.Skip(t, "haproxy is not installed")
+	theirs = ours
+	ours.socket, theirs.socket = filepath.Join(dir, "sluice"), filepath.Join(dir, "haproxy")
+	for _, c := range []*compared{&ours, &theirs} {
+		c.front, c.broken, c.aborted = harness.Loopback(t), harness.Loopback(t), harness.Loopback(t)
 	}
-	good, gone := harness.Serve(t, harness.Echo).Addr, harness.Refused(t)
-	resets := harness.Serve(t, func(s harness.Stream) { s.Read(make([]byte, 1)); harness.Reset(s) }).Addr
-	run := func(start func(text string), front, broken, aborted, socket string) map[string]map[string]string {
-		start(`global
+	return ours, theirs
+}
+
+func (c compared) config() string {
+	return `global
   maxconn 500
-  stats socket ` + socket + ` level admin
+  stats socket ` + c.socket + ` level admin
 defaults
   mode tcp
   timeout connect 2s
@@ -103,76 +114,93 @@ defaults
   timeout server 20s
   retries 1
 frontend front
-  bind ` + front + `
+  bind ` + c.front + `
   maxconn 100
   rate-limit sessions 1000
   default_backend pool
 backend pool
   balance roundrobin
-  server a ` + good + ` weight 3 check inter 100ms
-  server b ` + good + ` maxconn 20 maxqueue 7
-  server c ` + gone + ` check inter 100ms fastinter 50ms
-  server d ` + good + ` disabled
-  server e ` + good + ` backup
-  server f ` + good + ` track pool/a weight 0
+  server a ` + c.good + ` weight 3 check inter 100ms
+  server b ` + c.good + ` maxconn 20 maxqueue 7
+  server c ` + c.gone + ` check inter 100ms fastinter 50ms
+  server d ` + c.good + ` disabled
+  server e ` + c.good + ` backup
+  server f ` + c.good + ` track pool/a weight 0
 listen broken
-  bind ` + broken + `
-  server x ` + gone + `
+  bind ` + c.broken + `
+  server x ` + c.gone + `
 listen aborted
-  bind ` + aborted + `
+  bind ` + c.aborted + `
   balance leastconn
-  server y ` + resets + `
-`)
-		harness.Eventually(t, "checks have found out", func() bool {
-			_, rows := statistics(t, socket)
-			return rows["pool/a"]["check_status"] == "L4OK" && rows["pool/c"]["status"] == "DOWN" && rows["pool/c"]["check_health"] == "0"
-		})
-		for range 12 {
-			c := harness.DialTCP(t, front)
-			harness.Exchange(t, c, "twelve bytes")
-			c.CloseWrite()
-			harness.AwaitEnd(t, c)
-			c.Close()
-		}
-		for range 2 {
-			c := harness.DialTCP(t, broken)
-			harness.AwaitEnd(t, c)
-			c.Close()
-			c = harness.DialTCP(t, aborted)
-			harness.Say(t, c, "x")
-			harness.AwaitEnd(t, c)
-			c.Close()
-		}
-		held := harness.DialTCP(t, front)
-		harness.Exchange(t, held, "held")
-		defer held.Close()
-		var rows map[string]map[string]string
-		harness.Eventually(t, "all is counted", func() bool {
-			_, rows = statistics(t, socket)
-			return rows["front/FRONTEND"]["scur"] == "1" && rows["broken/FRONTEND"]["scur"] == "0" && rows["aborted/FRONTEND"]["scur"] == "0"
-		})
-		return rows
-	}
-	dir := harness.ShortDir(t)
-	ours := run(func(text string) { harness.Start(t, text) }, harness.Loopback(t), harness.Loopback(t), harness.Loopback(t), filepath.Join(dir, "sluice"))
-	theirs := run(func(text string) {
-		file := filepath.Join(dir, "haproxy.cfg")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command(haproxy, "-db", "-f", file)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-		if !harness.WaitUntil(10*time.Second, func() bool { _, err := os.Stat(filepath.Join(dir, "haproxy")); return err == nil }) {
-			t.Fatal("haproxy has not opened its socket")
-		}
-	}, harness.Loopback(t), harness.Loopback(t), harness.Loopback(t), filepath.Join(dir, "haproxy"))
+  server y ` + c.resets + `
+` + c.more
+}
 
-	names, _ := statistics(t, filepath.Join(dir, "sluice"))
-	theirNames, _ := statistics(t, filepath.Join(dir, "haproxy"))
+// startHAProxy runs haproxy itself.
+func (c compared) startHAProxy(t *testing.T) {
+	t.Helper()
+	haproxy, err := exec.LookPath("haproxy")
+	if err != nil {
+		harness.Skip(t, "haproxy is not installed")
+	}
+	file := c.socket + ".cfg"
+	harness.WriteFile(t, file, c.config())
+	cmd := exec.Command(haproxy, "-db", "-f", file)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	if !harness.WaitUntil(10*time.Second, func() bool { _, err := os.Stat(c.socket); return err == nil }) {
+		t.Fatal("haproxy has not opened its socket")
+	}
+}
+
+// traffic is the same each time; in the end one flow is open.
+func (c compared) traffic(t *testing.T) (rows map[string]map[string]string) {
+	t.Helper()
+	harness.Eventually(t, "checks have found out", func() bool {
+		_, rows := statistics(t, c.socket)
+		return rows["pool/a"]["check_status"] == "L4OK" && rows["pool/c"]["status"] == "DOWN" && rows["pool/c"]["check_health"] == "0"
+	})
+	for range 12 {
+		client := harness.DialTCP(t, c.front)
+		harness.Exchange(t, client, "twelve bytes")
+		client.CloseWrite()
+		harness.AwaitEnd(t, client)
+		client.Close()
+	}
+	for range 2 {
+		client := harness.DialTCP(t, c.broken)
+		harness.AwaitEnd(t, client)
+		client.Close()
+		client = harness.DialTCP(t, c.aborted)
+		harness.Say(t, client, "x")
+		harness.AwaitEnd(t, client)
+		client.Close()
+	}
+	held := harness.DialTCP(t, c.front)
+	harness.Exchange(t, held, "held")
+	t.Cleanup(func() { held.Close() })
+	harness.Eventually(t, "all is counted", func() bool {
+		_, rows = statistics(t, c.socket)
+		return rows["front/FRONTEND"]["scur"] == "1" && rows["broken/FRONTEND"]["scur"] == "0" && rows["aborted/FRONTEND"]["scur"] == "0"
+	})
+	return rows
+}
+
+// After the same traffic on the same configuration sluice and haproxy show the same, column by column.
+func TestStatLikeHAProxy(t *testing.T) {
+	if harness.Subject.HAProxy {
+		t.Skip("this compares the two")
+	}
+	we, they := compare(t)
+	harness.Start(t, we.config())
+	ours := we.traffic(t)
+	they.startHAProxy(t)
+	theirs := they.traffic(t)
+	names, _ := statistics(t, we.socket)
+	theirNames, _ := statistics(t, they.socket)
 	if strings.Join(names, ",") != strings.Join(theirNames, ",") {
 		t.Errorf("the columns are\n%v, and haproxy's\n%v", names, theirNames)
 	}
