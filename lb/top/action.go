@@ -23,9 +23,9 @@ func actionFor(name string, r *row) (action, error) {
 	case server:
 		switch name {
 		case "d":
-			return action{"set server " + full + " state maint", full + " goes into maintenance: no more connections, no more checks"}, nil
+			return action{"set server " + full + " state maint", full + " goes into maintenance: no new connections, no checks"}, nil
 		case "D":
-			return action{"set server " + full + " state drain", full + " drains: it keeps its connections and gets no new ones"}, nil
+			return action{"set server " + full + " state drain", full + " drains: its connections stay, no new ones come"}, nil
 		case "e":
 			return action{"set server " + full + " state ready", full + " is ready for connections again"}, nil
 		}

@@ -76,6 +76,15 @@ func spark(history []float64, width int) string {
 	return b.String()
 }
 
+// levels draws shares of 1, a character each.
+func levels(shares []float64) string {
+	runes := make([]rune, len(shares))
+	for i, v := range shares {
+		runes[i] = sparks[max(min(1+int(v*float64(len(sparks)-1)), len(sparks)-1), 1)]
+	}
+	return string(runes)
+}
+
 // bar draws a share of 1.
 func bar(share float64, width int) string {
 	full := min(int(share*float64(width)+0.5), width)

@@ -2,6 +2,7 @@ package top
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -48,21 +49,34 @@ func connections(s *sample, t *tracker, width int) string {
 	return text + spark(t.rate, max(min(width-len(text), 30), 0))
 }
 
+// mostBars is how many loops have a bar each; more are drawn with a character each.
+const mostBars = 4
+
 // work is how busy the process is: each of sluice's loops, or what HAProxy says of all its threads.
 func work(p paint, s *sample, t *tracker) string {
 	if len(s.loops) == 0 {
 		return fmt.Sprintf("threads %s  idle %s%%  tasks %s  run queue %s", s.info["Nbthread"], s.info["Idle_pct"], s.info["Tasks"], s.info["Run_queue"])
 	}
 	var b strings.Builder
-	b.WriteString("loops")
-	var longest int64
-	for i, l := range s.loops {
-		longest = max(longest, l.longestGap)
-		if i < len(t.busy) {
-			fmt.Fprintf(&b, "  %d %s %2.0f%% busy", i+1, bar(t.busy[i], 6), t.busy[i]*100)
-		} else {
-			fmt.Fprintf(&b, "  %d %d flows", i+1, l.flows)
+	fmt.Fprintf(&b, "loops %d", len(s.loops))
+	var longest, flows int64
+	for _, l := range s.loops {
+		longest, flows = max(longest, l.longestGap), flows+l.flows
+	}
+	switch {
+	case len(t.busy) == 0:
+		fmt.Fprintf(&b, "  %d flows", flows)
+	case len(t.busy) <= mostBars:
+		for i, share := range t.busy {
+			fmt.Fprintf(&b, "  %d %s %2.0f%%", i+1, bar(share, 6), share*100)
 		}
+		b.WriteString(" busy")
+	default:
+		sum := 0.0
+		for _, share := range t.busy {
+			sum += share
+		}
+		fmt.Fprintf(&b, "  %s  %.0f%% busy on average, %.0f%% the busiest", levels(t.busy), sum*100/float64(len(t.busy)), slices.Max(t.busy)*100)
 	}
 	gap := fmt.Sprintf("  longest turn %s", (time.Duration(longest) * time.Microsecond).String())
 	if longest >= 10_000 {

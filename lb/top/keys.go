@@ -26,6 +26,8 @@ func (m *model) press(name, text string) tea.Cmd {
 	}
 	m.notice = ""
 	switch name {
+	case "ctrl+z":
+		return tea.Suspend
 	case "q":
 		return tea.Quit
 	case "?", "f1":

@@ -1,15 +1,18 @@
 package top
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 )
 
 func TestOverview(t *testing.T) {
 	p := play(t, "sluice", 160, 30)
-	p.shows("sluice 0.1-dev on vm", "of 1000", "/run/test.sock, level admin", "queued 1", "loops  1 ")
+	p.shows("sluice 0.1-dev on vm", "of 1000", "/run/test.sock, level admin", "queued 1", "loops 2  ")
 	p.order("web (frontend)", "~pool (backend)", "~  a", "~  b", "!  gone", "DOWN", "L4CON", "db (frontend)", "db (backend)", "   two")
 	p = play(t, "haproxy", 160, 30)
 	p.shows("haproxy 2.6.12", "on lb7", "threads 2  idle 100%", "queued 1")
@@ -239,5 +242,52 @@ func TestNamesAreHarmless(t *testing.T) {
 	p.keys("down", "down", "d", "y")
 	if want := "set server pool/a\\;\x1b[2J\\ b state maint"; len(p.source.sent) != 1 || p.source.sent[0] != want {
 		t.Errorf("sent %q, want %q", p.source.sent, want)
+	}
+}
+
+// Each of a few loops has a bar; many have a character each.
+func TestLoops(t *testing.T) {
+	p := play(t, "sluice", 160, 30)
+	before := "# loop flows accepted turns events busy_ms wait_ms busy_pct longest_gap_us\n1 3 4 5 6 0 0 0 100\n2 3 4 5 6 0 0 0 20500\n"
+	p.source.answers["show loops"] = before
+	p.tick()
+	p.source.answers["show loops"] = strings.NewReplacer("6 0 0 0 100", "6 500 500 0 100", "6 0 0 0 20500", "6 0 1000 0 20500").Replace(before)
+	p.tick()
+	p.shows("loops 2  1 [|||   ] 50%  2 [      ]  0% busy  longest turn 20.5ms")
+	for _, busy := range []string{"0", "250"} {
+		text, _, _ := strings.Cut(before, "1 3")
+		for i := range 8 {
+			text += fmt.Sprintf("%d 1 1 1 1 %s 1000 0 7\n", i+1, busy)
+		}
+		p.source.answers["show loops"] = text
+		p.tick()
+	}
+	p.shows("loops 8  ████████  100% busy on average, 100% the busiest")
+}
+
+// What a look at five thousand servers costs: reading, sorting and drawing.
+func BenchmarkFiveThousandServers(b *testing.B) {
+	data, err := os.ReadFile("testdata/sluice.txt")
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(data), "### show stat\n")
+	text, _, _ := strings.Cut(rest, "\n\n")
+	heading, rows, _ := strings.Cut(text, "\n")
+	_, one, _ := strings.Cut(rows, "\npool,a,")
+	one, _, _ = strings.Cut(one, "\n")
+	var all strings.Builder
+	all.WriteString(heading + "\n")
+	for i := range 5000 {
+		fmt.Fprintf(&all, "pool,server%d,%s\n", i, one)
+	}
+	m := newModel(nil, "x", time.Second, selection{sort: 12}, colours())
+	for b.Loop() {
+		s, err := newSample(time.Now(), []string{"Pid: 1\nName: sluice\n", all.String(), "admin"})
+		if err != nil || len(s.rows) != 5000 {
+			b.Fatal(err)
+		}
+		m.take(seen{sample: s})
+		m.picture()
 	}
 }

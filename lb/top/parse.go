@@ -148,22 +148,25 @@ func parseFlow(line string) (flow, bool) {
 
 // parseRows reads "show stat" as CSV. HAProxy quotes a field that has a comma or a quote in it.
 func parseRows(text string) ([]row, error) {
-	var names []string
+	var places map[string]int
 	var rows []row
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		if header, found := strings.CutPrefix(line, "# "); found {
-			names = strings.Split(header, ",")
+			places = make(map[string]int)
+			for i, name := range strings.Split(header, ",") {
+				places[name] = i
+			}
 			continue
 		}
 		fields := splitCSV(line)
 		if len(fields) < 2 {
 			continue
 		}
-		if names == nil {
+		if places == nil {
 			return nil, fmt.Errorf("a listing without a heading: %q", line)
 		}
-		rows = append(rows, newRow(names, fields))
+		rows = append(rows, newRow(places, fields))
 	}
 	return rows, nil
 }

@@ -1,7 +1,6 @@
 package top
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -29,7 +28,7 @@ const (
 type row struct {
 	key
 	kind   kind
-	names  []string // of the columns; shared by all rows
+	places map[string]int // of the columns, by name; shared by all rows
 	fields []string
 
 	status                                    string
@@ -38,8 +37,8 @@ type row struct {
 	weight                                    int64
 }
 
-func newRow(names, fields []string) row {
-	r := row{key: key{fields[0], fields[1]}, names: names, fields: fields}
+func newRow(places map[string]int, fields []string) row {
+	r := row{key: key{fields[0], fields[1]}, places: places, fields: fields}
 	r.kind = kind(r.number("type"))
 	r.status = r.field("status")
 	r.current, r.limit, r.queued, r.total, r.rate = r.number("scur"), r.number("slim"), r.number("qcur"), r.number("stot"), r.number("rate")
@@ -51,7 +50,7 @@ func newRow(names, fields []string) row {
 
 // field gives a column of the row; empty: it has none.
 func (r *row) field(name string) string {
-	if i := slices.Index(r.names, name); i >= 0 && i < len(r.fields) {
+	if i, found := r.places[name]; found && i < len(r.fields) {
 		return r.fields[i]
 	}
 	return ""

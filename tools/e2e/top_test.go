@@ -84,7 +84,7 @@ func TestTopInATerminal(t *testing.T) {
 		section("backend pool", "server one "+origin.Addr, "server two "+origin.Addr, "server dead "+harness.Refused(t)+" check inter 200ms"))
 	b := harness.Start(t, text, harness.Options{Leaky: "it is restarted"})
 	x := startTerminal(t, 140, 30, "-u NO_COLOR", path+" top -i 500ms "+socket)
-	x.await("sluice ", fmt.Sprintf("process %d", b.PID), "web (frontend)", "pool (backend)", "one", "!  dead", "DOWN", "level admin", "loops  1 [")
+	x.await("sluice ", fmt.Sprintf("process %d", b.PID), "web (frontend)", "pool (backend)", "one", "!  dead", "DOWN", "level admin", "% busy")
 	client := harness.DialTCP(t, addr)
 	exchange(t, client)
 	x.await("connections 1 of 1000")
