@@ -1,7 +1,9 @@
 package lb
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -12,6 +14,7 @@ import (
 	"github.com/sluice-lb/sluice/lb/flow"
 	"github.com/sluice-lb/sluice/lb/page"
 	"github.com/sluice-lb/sluice/lb/tcplog"
+	"github.com/sluice-lb/sluice/netns"
 	"github.com/sluice-lb/sluice/poller"
 )
 
@@ -68,14 +71,44 @@ func (a *administration) close() {
 }
 
 func (a *administration) openSocket(s *config.StatsSocket) error {
-	socket, listener, err := openPlain(a.config, &config.Proxy{}, &s.Bind)
-	if err != nil {
+	listen := func() (net.Listener, error) {
+		socket, listener, err := openPlain(a.spaces, a.config, &config.Proxy{}, &s.Bind)
+		if err == nil {
+			socket.file.Close() // the listener has a descriptor of its own
+		}
+		return listener, err
+	}
+	listener, err := listen()
+	var absent *netns.AbsentError
+	if err != nil && !(s.Bind.NamespaceLate && errors.As(err, &absent)) {
 		return err
 	}
-	socket.file.Close() // the listener has a descriptor of its own
+	if s.Bind.Namespace != "" {
+		listener = a.followSocket(s, listener, listen)
+	}
 	level, _ := admin.ParseLevel(s.Level)
 	a.cli.Listen(listener, admin.Socket{Name: socketName(s.Bind.Address), Level: level, Output: admin.Output(s.SeverityOutput)})
 	return nil
+}
+
+// followSocket has a stats socket follow its network namespace. It listens there already if now is not nil.
+func (a *administration) followSocket(s *config.StatsSocket, now net.Listener, listen func() (net.Listener, error)) net.Listener {
+	m := newMovable()
+	if now != nil {
+		m.move(now)
+	}
+	a.spaces.addPort(s.Bind.Namespace, &namespacePort{
+		pos: s.Pos, where: "stats socket " + s.Bind.Address.String(),
+		listen: func() error {
+			next, err := listen()
+			if err == nil {
+				m.move(next)
+			}
+			return err
+		},
+		close: func() { m.move(nil) },
+	}, now != nil)
+	return m
 }
 
 // socketName is how "show cli sockets" names an address.

@@ -54,9 +54,10 @@ type Balancer struct {
 	mailers   *emailAlerts
 	names     *names
 	tenants   map[string]*flow.Tenant // by namespace
-	admin     *administration         // nil: there is neither a stats socket nor a statistics listener
-	stopping  atomic.Bool             // no more connections are taken
-	steering  *steering               // nil: the kernel spreads connections by its hash
+	spaces    *namespaces
+	admin     *administration // nil: there is neither a stats socket nor a statistics listener
+	stopping  atomic.Bool     // no more connections are taken
+	steering  *steering       // nil: the kernel spreads connections by its hash
 	// startupLogs is Options.StartupLogs.
 	startupLogs func() []string
 	loadProgram ebpf.Loader
@@ -104,7 +105,7 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 	}
 	b.openTenants(loops)
 	b.openStates(b.say)
-	err := errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openRings(true), b.openLogs(), b.openLoops(loops, o.Pipes), b.openStateSaver(), b.openBackends(loops, func(pos config.Pos, text string) {
+	err := errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openRings(true), b.openLogs(), b.openLoops(loops, o.Pipes), b.openNamespaces(), b.openStateSaver(), b.openBackends(loops, func(pos config.Pos, text string) {
 		b.say(config.Warning, fmt.Sprintf("config : [%s:%d] : %s", pos.File, pos.Line, text))
 	}))
 	if err == nil {
@@ -117,6 +118,7 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 		b.close()
 		return nil, err
 	}
+	b.joinServers()
 	b.restoreStates()
 	return b, nil
 }
@@ -133,7 +135,7 @@ func Check(cfg *config.Config) []config.Diagnostic {
 	b.openStates(func(severity config.Severity, text string) {
 		found = append(found, config.Diagnostic{Severity: severity, Text: text})
 	})
-	for _, err := range flatten(errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openRings(false), b.openLogs(), b.openBackends(1, warn), b.openNames(), b.openChecks(), b.openMailers())) {
+	for _, err := range flatten(errors.Join(yieldInQueue(cfg.Global.Tune.QueueYield), b.openRings(false), b.openLogs(), b.checkNamespaces(), b.openBackends(1, warn), b.openNames(), b.openChecks(), b.openMailers())) {
 		var placed *placedError
 		d := config.Diagnostic{Severity: config.Alert, Text: err.Error()}
 		if errors.As(err, &placed) {
@@ -215,7 +217,7 @@ func (b *Balancer) openLoops(loops, pipes int) error {
 }
 
 func (b *Balancer) openBackends(loops int, warn func(config.Pos, string)) error {
-	names := initialNames{last: b.lastAddress, warn: warn}
+	names := initialNames{last: b.lastAddress, warn: warn, spaces: b.spaces}
 	var errs []error
 	for _, p := range b.config.Proxies {
 		if p.Disabled || p.Kind&config.Backend == 0 {
@@ -277,6 +279,7 @@ func (b *Balancer) Start() error {
 		return err
 	}
 	b.attachSteering()
+	b.startNamespaces()
 	b.checks.Start()
 	if b.admin != nil {
 		b.admin.start()
@@ -366,6 +369,7 @@ func (b *Balancer) Stop() {
 		}
 		b.names.set.Stop()
 		b.checks.Stop()
+		b.spaces.stop()
 		for _, l := range b.process.Loops {
 			l.Cut()
 		}
@@ -390,6 +394,7 @@ func (b *Balancer) close() {
 		b.admin.close()
 	}
 	b.steering.close()
+	b.spaces.stop()
 	b.mailers.stop()
 	b.saver.close()
 	b.shipper.Close(flushTime)

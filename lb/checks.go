@@ -212,7 +212,7 @@ func bringsPort(p *config.Proxy) bool {
 // "check-send-proxy" says so.
 func checkTarget(s *config.Server, traffic *flow.Target) (*check.Target, error) {
 	t := &check.Target{
-		Source: traffic.Source, Options: traffic.Options, Traffic: traffic.Addr,
+		Source: traffic.Source, Options: traffic.Options, Traffic: traffic.Addr, In: checkedIn(traffic),
 		SOCKS4: traffic.SOCKS4, ViaSOCKS4: s.Check.ViaSocks4, ProxyVersion: max(s.SendProxy, 1), ProxyCRC32C: s.ProxyV2.CRC32C,
 	}
 	if s.Check.SendProxy || s.SendProxy != 0 && s.Check.Address == nil && s.Check.Port == 0 {
@@ -238,6 +238,15 @@ func checkTarget(s *config.Server, traffic *flow.Target) (*check.Target, error) 
 	return t, nil
 }
 
+// checkedIn is where the sockets of checks are made: where those of the traffic are, but in the process's own network namespace where
+// each client brings one ("namespace *"), as in HAProxy.
+func checkedIn(traffic *flow.Target) poller.Sockets {
+	if traffic.Namespace == nil {
+		return nil
+	}
+	return traffic.Namespace.Sockets()
+}
+
 // checkPort is the port that s is checked at, wherever its address is; zero: there is none, for traffic goes to the port
 // that the client came to.
 func checkPort(s *config.Server) uint16 {
@@ -255,7 +264,7 @@ func checkPort(s *config.Server) uint16 {
 // agentTarget says how the agent of s is reached: "agent-addr" or the server's address, "agent-port", and nothing of what is
 // put around the server's traffic.
 func agentTarget(s *config.Server, traffic *flow.Target) (*check.Target, error) {
-	t := &check.Target{Source: traffic.Source, Options: traffic.Options, Traffic: traffic.Addr}
+	t := &check.Target{Source: traffic.Source, Options: traffic.Options, Traffic: traffic.Addr, In: checkedIn(traffic)}
 	t.Options.FastOpen = false
 	if traffic.SourceUse != flow.OwnSource {
 		t.Options.Transparent, t.Options.FreeBind = false, false

@@ -14,6 +14,8 @@ type initialNames struct {
 	last func(*config.Proxy, *config.Server) (netip.Addr, bool)
 	// warn tells of a server that starts without an address although the system's resolver was asked. nil: nobody.
 	warn func(config.Pos, string)
+	// spaces are the network namespaces that servers may be in; nil: none.
+	spaces *namespaces
 }
 
 // address goes through init-addr for a server with a name. The zero Addr without an error: it starts without one.

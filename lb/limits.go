@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-lb/sluice/lb/config"
 	"github.com/sluice-lb/sluice/lb/page"
 	resolver "github.com/sluice-lb/sluice/lb/resolve"
+	"github.com/sluice-lb/sluice/netns"
 )
 
 // defaultHardLimit bounds the descriptors that are planned for when the configuration names no number of connections:
@@ -104,6 +105,8 @@ func newDemand(cfg *config.Config, override, loops int) demand {
 	for _, l := range cfg.Global.StatsListens {
 		d.fixed += 2 + cmp.Or(l.MaxConn, page.DefaultMaxConn)
 	}
+	spaces := len(namespacesOf(cfg))
+	d.fixed += netns.Descriptors(spaces, pooledSockets(spaces))
 	for _, section := range cfg.Resolvers {
 		d.fixed += resolver.Descriptors(section)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-lb/sluice/lb/flow"
 	"github.com/sluice-lb/sluice/lb/stats"
 	"github.com/sluice-lb/sluice/lb/tcplog"
+	"github.com/sluice-lb/sluice/netns"
 	"github.com/sluice-lb/sluice/poller"
 )
 
@@ -140,6 +141,9 @@ func (b *Balancer) openBind(p *config.Proxy, f *flow.Frontend, c *config.Bind, l
 		Frontend: f, Name: c.Name, ID: c.ID, MaxConn: int64(c.MaxConn), AcceptProxy: c.AcceptProxy || c.ExpectProxyL4,
 		Stats: stats.New(loops), Tenant: b.tenantOf(f, c),
 	}
+	if c.Namespace != "" {
+		bind.Namespace = b.spaces.byName[c.Namespace].flows
+	}
 	f.Binds = append(f.Binds, bind)
 	sockets := len(members)
 	if c.Shards > 0 {
@@ -155,28 +159,59 @@ func (b *Balancer) openBind(p *config.Proxy, f *flow.Frontend, c *config.Bind, l
 		return err
 	}
 	bind.IsUnix = addr.IsUnix()
-	opened := make([]*poller.Listener, sockets)
-	for i := range opened {
-		if c.Address.Family == config.Inherited {
-			opened[i], err = poller.Adopt(c.Address.FD)
-		} else {
-			opened[i], err = poller.Listen(addr, options)
-		}
-		if err != nil {
-			return err
-		}
-		b.listeners = append(b.listeners, opened[i])
-		addr = opened[i].Addr() // port 0: the others take the first one's
+	listen := func() ([]*poller.Listener, error) {
+		return b.spaces.listenIn(c.Namespace, func() ([]*poller.Listener, error) { return listenAll(c, addr, options, sockets) })
 	}
-	acceptors := make([]*flow.Acceptor, len(members))
+	opened, err := listen()
+	var absent *netns.AbsentError
+	if err != nil && !(c.NamespaceLate && errors.As(err, &absent)) {
+		return err
+	}
+	b.listeners = append(b.listeners, opened...)
+	moved := &acceptorsMoved{listen: listen, loops: members}
 	for i, loop := range members {
-		acceptors[i] = flow.NewAcceptor(b.process.Loops[loop], bind, opened[i*sockets/len(members)])
-		b.acceptors[loop] = append(b.acceptors[loop], acceptors[i])
+		var ln *poller.Listener // none: its namespace is awaited
+		if len(opened) > 0 {
+			ln = opened[i*sockets/len(members)]
+		}
+		a := flow.NewAcceptor(b.process.Loops[loop], bind, ln)
+		b.acceptors[loop] = append(b.acceptors[loop], a)
+		moved.acceptors = append(moved.acceptors, a)
 	}
-	if err := b.steering.group(f, opened, members, acceptors, loops); err != nil {
+	if c.Namespace != "" {
+		b.followBind(p, c, opened, moved)
+		if b.steering != nil {
+			b.say(config.Warning, fmt.Sprintf("config : [%s:%d] : 'ebpf-steering reuseport' is off for %s, which is in a network namespace", c.Pos.File, c.Pos.Line, addr))
+		}
+		return nil
+	}
+	if err := b.steering.group(f, opened, members, moved.acceptors, loops); err != nil {
 		b.say(config.Warning, fmt.Sprintf("config : [%s:%d] : 'ebpf-steering reuseport' is off for %s: %v", c.Pos.File, c.Pos.Line, addr, err))
 	}
 	return nil
+}
+
+// listenAll makes the sockets of one bind: all, or none.
+func listenAll(c *config.Bind, addr poller.Addr, options poller.ListenOptions, sockets int) ([]*poller.Listener, error) {
+	var opened []*poller.Listener
+	for range sockets {
+		var ln *poller.Listener
+		var err error
+		if c.Address.Family == config.Inherited {
+			ln, err = poller.Adopt(c.Address.FD)
+		} else {
+			ln, err = poller.Listen(addr, options)
+		}
+		if err != nil {
+			for _, other := range opened {
+				other.Close()
+			}
+			return nil, err
+		}
+		opened = append(opened, ln)
+		addr = ln.Addr() // port 0: the others take the first one's
+	}
+	return opened, nil
 }
 
 // bindLoops lists the loops, from 0, that accept for a bind.

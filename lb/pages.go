@@ -92,7 +92,7 @@ func (a *administration) openPages() error {
 		site := page.NewSite(page.Options{CLI: a.cli, Page: l.Page, Alone: true, Metrics: exporter, Say: a.sayPage(a.logger)})
 		w := &webPage{server: page.NewServer(site, nil, page.Limits{MaxConn: l.MaxConn})}
 		a.listens = append(a.listens, w)
-		if err := w.open(a.config, &config.Proxy{}, &l.Bind); err != nil {
+		if err := w.open(a.spaces, a.config, &config.Proxy{}, &l.Bind); err != nil {
 			errs = append(errs, at(l.Pos, "stats listen %s: %w", l.Bind.Address, err))
 		}
 	}
@@ -111,7 +111,7 @@ func (a *administration) openPage(p *config.Proxy, w *webPage, exporter http.Han
 	var errs []error
 	for i, b := range p.Binds {
 		bind := &w.binds[i]
-		if err := w.open(a.config, p, b, w.counts, page.Counts{Stats: bind.Stats, Flows: bind.Flows}); err != nil {
+		if err := w.open(a.spaces, a.config, p, b, w.counts, page.Counts{Stats: bind.Stats, Flows: bind.Flows}); err != nil {
 			errs = append(errs, at(b.Pos, "cannot listen for '%s' on %s: %w", p.Name, b.Address, err))
 		}
 	}
@@ -119,8 +119,8 @@ func (a *administration) openPage(p *config.Proxy, w *webPage, exporter http.Han
 }
 
 // open opens one socket. There is one for all of a bind's connections: they are few, and no loop takes them.
-func (w *webPage) open(cfg *config.Config, p *config.Proxy, b *config.Bind, counts ...page.Counts) error {
-	socket, listener, err := openPlain(cfg, p, b)
+func (w *webPage) open(spaces *namespaces, cfg *config.Config, p *config.Proxy, b *config.Bind, counts ...page.Counts) error {
+	socket, listener, err := openPlain(spaces, cfg, p, b)
 	if err != nil {
 		return err
 	}
@@ -129,24 +129,22 @@ func (w *webPage) open(cfg *config.Config, p *config.Proxy, b *config.Bind, coun
 	return nil
 }
 
-// openPlain opens a bind's socket for Go's net.
-func openPlain(cfg *config.Config, p *config.Proxy, b *config.Bind) (socket webSocket, listener net.Listener, err error) {
+// openPlain opens a bind's socket for Go's net, in its network namespace.
+func openPlain(spaces *namespaces, cfg *config.Config, p *config.Proxy, b *config.Bind) (socket webSocket, listener net.Listener, err error) {
 	options, err := listenOptions(cfg, p, b)
 	if err != nil {
 		return socket, nil, err
 	}
-	if b.Address.Family == config.Inherited {
-		socket.Listener, err = poller.Adopt(b.Address.FD)
-	} else {
-		options.ReusePort = true // the process before this one still answers there
-		var addr poller.Addr
-		if addr, err = listenAddr(b.Address); err == nil {
-			socket.Listener, err = poller.Listen(addr, options)
-		}
-	}
+	options.ReusePort = true // the process before this one still answers there
+	addr, err := listenAddr(b.Address)
 	if err != nil {
 		return socket, nil, err
 	}
+	made, err := spaces.listenIn(b.Namespace, func() ([]*poller.Listener, error) { return listenAll(b, addr, options, 1) })
+	if err != nil {
+		return socket, nil, err
+	}
+	socket.Listener = made[0]
 	socket.file = os.NewFile(uintptr(socket.FD()), b.Address.String())
 	if listener, err = net.FileListener(socket.file); err != nil {
 		socket.file.Close()

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/sluice-lb/sluice/lb/config"
@@ -15,16 +16,16 @@ import (
 type identity struct {
 	chroot   string // empty: none
 	uid, gid int    // 0: stay
-	// keepRaw: sockets with foreign addresses are opened for as long as the process runs ("usesrc"), which needs
-	// CAP_NET_RAW (ip(7), IP_TRANSPARENT): it is kept when the user changes, and nothing else is.
-	keepRaw  bool
+	// keep are the capabilities that are needed for as long as the process runs. They are kept when the user changes, and nothing
+	// else is.
+	keep     []kept
 	dumpable bool
 }
 
 // newIdentity looks the names of the configuration up, while the files for that can still be seen.
 func newIdentity(cfg *config.Config) (identity, error) {
 	g := cfg.Global
-	id := identity{chroot: g.Chroot, uid: g.UID, gid: g.GID, dumpable: g.SetDumpable, keepRaw: spoofs(cfg)}
+	id := identity{chroot: g.Chroot, uid: g.UID, gid: g.GID, dumpable: g.SetDumpable, keep: keeps(cfg)}
 	if g.User != "" {
 		u, err := user.Lookup(g.User)
 		if err != nil {
@@ -40,6 +41,76 @@ func newIdentity(cfg *config.Config) (identity, error) {
 		id.gid, _ = strconv.Atoi(group.Gid)
 	}
 	return id, nil
+}
+
+// kept is a capability with what it is for, as a message says it.
+type kept struct {
+	poller.Capability
+	reason string
+}
+
+// keeps lists what must be kept. Sockets with foreign addresses need CAP_NET_RAW whenever one is made (ip(7), IP_TRANSPARENT). A
+// network namespace that comes, late or anew, is entered with CAP_SYS_ADMIN; the listeners in it are made then, with what their
+// addresses and ports need.
+func keeps(cfg *config.Config) []kept {
+	var list []kept
+	spaces := len(namespacesOf(cfg)) > 0
+	raw := spoofs(cfg)
+	reason, low := "usesrc", false
+	if spaces {
+		list = append(list, kept{poller.SysAdmin, "namespace"})
+		for _, bind := range bindsElsewhere(cfg) {
+			low = low || bind.Address.Port > 0 && bind.Address.Port < lowPorts
+			if !raw && (bind.Transparent || bind.Interface != "") {
+				raw, reason = true, "namespace"
+			}
+		}
+	}
+	if low {
+		list = append(list, kept{poller.NetBindService, "namespace"})
+	}
+	if raw {
+		list = append(list, kept{poller.NetRaw, reason})
+	}
+	return list
+}
+
+// lowPorts is where those begin that anybody may bind to (net.ipv4.ip_unprivileged_port_start, ip-sysctl.rst).
+const lowPorts = 1024
+
+// bindsElsewhere lists what listens in other network namespaces.
+func bindsElsewhere(cfg *config.Config) []*config.Bind {
+	var list []*config.Bind
+	for _, proxy := range cfg.Proxies {
+		for _, bind := range proxy.Binds {
+			if !proxy.Disabled && bind.Namespace != "" {
+				list = append(list, bind)
+			}
+		}
+	}
+	for i := range cfg.Global.StatsSockets {
+		if bind := &cfg.Global.StatsSockets[i].Bind; bind.Namespace != "" {
+			list = append(list, bind)
+		}
+	}
+	return list
+}
+
+// words names the capabilities and what they are for.
+func words(list []kept) (names, reasons string) {
+	for i, k := range list {
+		if i > 0 {
+			names += ", "
+		}
+		names += k.String()
+		if reason := "'" + k.reason + "'"; !strings.Contains(reasons, reason) {
+			if reasons != "" {
+				reasons += " and "
+			}
+			reasons += reason
+		}
+	}
+	return names, reasons
 }
 
 // spoofs tells whether some server is reached from an address that is not the host's own.
@@ -98,18 +169,23 @@ func (id identity) assume() error {
 }
 
 func (id identity) changeUser() error {
-	keep := id.keepRaw && os.Geteuid() == 0
+	keep := len(id.keep) > 0 && os.Geteuid() == 0
+	names, reasons := words(id.keep)
 	if keep {
 		if err := poller.KeepCapabilities(); err != nil {
-			return fmt.Errorf("cannot keep CAP_NET_RAW for 'usesrc' while changing to uid %d: %w", id.uid, err)
+			return fmt.Errorf("cannot keep %s for %s while changing to uid %d: %w", names, reasons, id.uid, err)
 		}
 	}
 	if err := syscall.Setuid(id.uid); err != nil {
 		return fmt.Errorf("cannot set uid %d: %w", id.uid, err)
 	}
 	if keep {
-		if err := poller.LimitToNetRaw(); err != nil {
-			return fmt.Errorf("cannot keep CAP_NET_RAW for 'usesrc' as uid %d: %w", id.uid, err)
+		var list []poller.Capability
+		for _, k := range id.keep {
+			list = append(list, k.Capability)
+		}
+		if err := poller.LimitTo(list); err != nil {
+			return fmt.Errorf("cannot keep %s for %s as uid %d: %w", names, reasons, id.uid, err)
 		}
 	}
 	return nil

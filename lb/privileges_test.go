@@ -23,13 +23,20 @@ func TestPrivilegesOfEveryThread(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	const none, netRaw = "0000000000000000", "0000000000002000"
+	const sysAdmin, andBind, andRaw = "0000000000200000", "0000000000200400", "0000000000202000"
 	for _, test := range []struct {
 		name         string
-		source       string
+		source       string // last lines of the listen section
 		capabilities string
 	}{
 		{"plain", "", none},
 		{"usesrc", " source 0.0.0.0 usesrc clientip", netRaw},
+		{"server elsewhere", " server x 127.0.0.1:1 namespace /proc/self/ns/net", sysAdmin},
+		{"nowhere in particular", " server x 127.0.0.1:1 namespace *", none},
+		{"bind elsewhere", " bind 127.0.0.1:8080 namespace /run/no-such late", sysAdmin},
+		{"low port elsewhere", " bind 127.0.0.1:81 namespace /run/no-such late", andBind},
+		{"transparent elsewhere", " bind 127.0.0.1:8081 transparent namespace /run/no-such late", andRaw},
+		{"usesrc and server elsewhere", " source 0.0.0.0 usesrc clientip\n server x 127.0.0.1:1 namespace /proc/self/ns/net", andRaw},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			root := t.TempDir()

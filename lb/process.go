@@ -228,7 +228,7 @@ func (p *process) prepare(cfg *config.Config) (o opened, err error) {
 	if os.Geteuid() == 0 && who.uid == 0 {
 		p.messages.say(config.Notice, "running as root; 'user' and 'group' in the 'global' section change that once the sockets are open")
 	}
-	if os.Geteuid() != 0 && who.keepRaw {
+	if os.Geteuid() != 0 && spoofs(cfg) {
 		p.messages.say(config.Warning, "'usesrc' needs CAP_NET_RAW, and this process was not started as root: connections to such servers may fail")
 	}
 	return o, who.assume()

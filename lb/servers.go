@@ -76,6 +76,9 @@ func newTarget(cfg *config.Config, p *config.Proxy, s *config.Server, names init
 		t.Options.TOS, t.Options.SetTOS = s.TOS, true
 	}
 	keepAlive(&t.Options.SocketOptions, p.Options.TCPKAServer, p.KeepAliveServer)
+	if err := names.spaces.place(t, s); err != nil {
+		return t, err
+	}
 	addr, err := names.address(p, s)
 	if err != nil {
 		return t, err

@@ -31,6 +31,9 @@ func (a Addr) String() string {
 	return a.AddrPort.String()
 }
 
+// Family is the address family: AF_UNIX, AF_INET, or AF_INET6.
+func (a Addr) Family() int { return a.family() }
+
 func (a Addr) family() int {
 	switch {
 	case a.IsUnix():

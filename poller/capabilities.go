@@ -14,15 +14,33 @@ import (
 var errCgo = errors.New("not possible in a program that was built with cgo; build with CGO_ENABLED=0")
 
 // KeepCapabilities makes every thread keep its permitted capabilities when the process changes from root to another user
-// (prctl(2), PR_SET_KEEPCAPS). The effective ones are lost all the same: LimitToNetRaw gives one back.
+// (prctl(2), PR_SET_KEEPCAPS). The effective ones are lost all the same: LimitTo gives some back.
 func KeepCapabilities() error {
 	return allThreads("prctl", unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1, 0)
 }
 
-// LimitToNetRaw leaves every thread CAP_NET_RAW and no other capability, nor any for programs that it executes.
-func LimitToNetRaw() error {
+// Capability is one that the process may keep (capabilities(7)).
+type Capability uint8
+
+// The capabilities that are needed for as long as the process runs.
+const (
+	NetBindService Capability = unix.CAP_NET_BIND_SERVICE // ports below 1024
+	NetRaw         Capability = unix.CAP_NET_RAW          // foreign addresses (IP_TRANSPARENT)
+	SysAdmin       Capability = unix.CAP_SYS_ADMIN        // other network namespaces (setns(2))
+)
+
+// String is the name in capabilities(7).
+func (c Capability) String() string {
+	return map[Capability]string{NetBindService: "CAP_NET_BIND_SERVICE", NetRaw: "CAP_NET_RAW", SysAdmin: "CAP_SYS_ADMIN"}[c]
+}
+
+// LimitTo leaves every thread these capabilities and no other, nor any for programs that it executes.
+func LimitTo(capabilities []Capability) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3} // pid 0: the calling thread
-	mask := uint32(1) << unix.CAP_NET_RAW
+	mask := uint32(0)
+	for _, c := range capabilities {
+		mask |= 1 << c
+	}
 	data := [2]unix.CapUserData{{Effective: mask, Permitted: mask}}
 	return allThreads("capset", unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)), 0)
 }

@@ -14,6 +14,17 @@ type ConnectOptions struct {
 	Ports    *PortRange // source ports to choose from; nil: the kernel chooses
 }
 
+// Sockets makes stream sockets somewhere else than in this process's network namespace.
+type Sockets interface {
+	// Take gives one that was made beforehand, nonblocking and close-on-exec, and never waits. EAGAIN: there is none now.
+	Take(family int) (fd int, e Errno)
+	// Make gives one, and may wait for another thread to make it.
+	Make(family int) (fd int, err error)
+}
+
+// SocketAwaited is no error of the kernel's: the Sockets have none for now, and connecting is to be tried again.
+const SocketAwaited Errno = 1 << 16
+
 // PortRange hands out the source ports of a range in turn, to all loops.
 type PortRange struct {
 	low, count uint32
@@ -34,7 +45,14 @@ const portTries = 64
 // EINPROGRESS: it has begun, and s reports Writable when it stands, Failed when it does not. Any other error: there is no
 // socket. With EADDRNOTAVAIL or EADDRINUSE no source port was free.
 func (l *Loop) Connect(s *Socket, addr, source Addr, o *ConnectOptions) Errno {
+	return l.ConnectIn(nil, s, addr, source, o)
+}
+
+// ConnectIn is Connect with a socket of others; nil: with one of this process. SocketAwaited: in has none. An error of in's is
+// returned.
+func (l *Loop) ConnectIn(in Sockets, s *Socket, addr, source Addr, o *ConnectOptions) Errno {
 	tries := 1
+	failed := SocketAwaited
 	if o.Ports != nil {
 		tries = min(portTries, int(o.Ports.count))
 	}
@@ -42,16 +60,26 @@ func (l *Loop) Connect(s *Socket, addr, source Addr, o *ConnectOptions) Errno {
 		if o.Ports != nil {
 			source = IP(netip.AddrPortFrom(source.Addr(), o.Ports.port()))
 		}
-		e := l.connect(s, addr, source, o)
+		e := l.connect(in, s, addr, source, o)
+		if e == SocketAwaited { // each port that is not free takes a socket: that it was not free is the answer then
+			return failed
+		}
 		if tries--; tries == 0 || e != EADDRNOTAVAIL && e != EADDRINUSE {
 			return e
 		}
+		failed = e
 	}
 }
 
-func (l *Loop) connect(s *Socket, addr, source Addr, o *ConnectOptions) Errno {
+func (l *Loop) connect(in Sockets, s *Socket, addr, source Addr, o *ConnectOptions) Errno {
 	family := addr.family()
-	n, e := newSocket(family, unix.SOCK_STREAM, 0)
+	var n int
+	var e Errno
+	if in == nil {
+		n, e = newSocket(family, unix.SOCK_STREAM, 0)
+	} else if n, e = in.Take(family); e == EAGAIN { // which connect(2) has another meaning for
+		e = SocketAwaited
+	}
 	if e != 0 {
 		return e
 	}

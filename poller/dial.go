@@ -23,6 +23,8 @@ import (
 type Conn struct {
 	// OnWait, if not nil, is called before each wait, by the goroutine that waits.
 	OnWait func()
+	// In, if not nil, makes the sockets.
+	In Sockets
 
 	fd       int32 // 0: closed
 	raw      sockaddr
@@ -39,6 +41,12 @@ var _ net.Conn = (*Conn)(nil)
 
 // ErrInterrupted is the error of what waits, or would have to wait, on an interrupted connection.
 var ErrInterrupted = errors.New("connection interrupted")
+
+// SocketsError is that Conn.In has made no socket.
+type SocketsError struct{ Err error }
+
+func (e *SocketsError) Error() string { return e.Err.Error() }
+func (e *SocketsError) Unwrap() error { return e.Err }
 
 // Dial is Connect for those who want a net.Conn: it ends with ctx. An error holds the Errno, if the kernel gave one.
 func Dial(ctx context.Context, addr, source Addr, o *ConnectOptions) (net.Conn, error) {
@@ -62,8 +70,8 @@ func Dial(ctx context.Context, addr, source Addr, o *ConnectOptions) (net.Conn, 
 
 // Connect opens a connection to addr from source (the zero Addr: the kernel chooses) and waits until it stands, until the
 // deadline (the zero Time: for ever), or until Interrupt. The deadline then holds for reads and writes too, until
-// SetDeadline. Errors are os.SyscallErrors with their Errno, os.ErrDeadlineExceeded or ErrInterrupted; the Conn is then
-// closed.
+// SetDeadline. Errors are os.SyscallErrors with their Errno, os.ErrDeadlineExceeded, ErrInterrupted, or a SocketsError; the
+// Conn is then closed.
 func (c *Conn) Connect(addr, source Addr, o *ConnectOptions, deadline time.Time) error {
 	tries := 1
 	if o.Ports != nil {
@@ -73,6 +81,13 @@ func (c *Conn) Connect(addr, source Addr, o *ConnectOptions, deadline time.Time)
 	for {
 		if o.Ports != nil {
 			source = IP(netip.AddrPortFrom(source.Addr(), o.Ports.port()))
+		}
+		if c.In != nil {
+			fd, err := c.In.Make(addr.family())
+			if err != nil {
+				return &SocketsError{err}
+			}
+			c.fd = int32(fd)
 		}
 		call, e := c.begin(addr, source, o)
 		switch {
@@ -88,14 +103,16 @@ func (c *Conn) Connect(addr, source Addr, o *ConnectOptions, deadline time.Time)
 	}
 }
 
-// begin makes the socket and calls connect once.
+// begin makes the socket, unless In has made it, and calls connect once.
 func (c *Conn) begin(addr, source Addr, o *ConnectOptions) (string, Errno) {
 	family := addr.family()
-	n, e := newSocket(family, unix.SOCK_STREAM, 0)
-	if e != 0 {
-		return "socket", e
+	if c.In == nil {
+		n, e := newSocket(family, unix.SOCK_STREAM, 0)
+		if e != 0 {
+			return "socket", e
+		}
+		c.fd = int32(n)
 	}
-	c.fd = int32(n)
 	if e := prepareConnect(c.fd, family, &addr, source, o, &c.raw); e != 0 {
 		return "setsockopt", e
 	}

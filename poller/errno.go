@@ -21,6 +21,7 @@ const (
 	ETIMEDOUT     = syscall.ETIMEDOUT     // the kernel gave up
 	EADDRNOTAVAIL = syscall.EADDRNOTAVAIL // no free port, or no such local address
 	EADDRINUSE    = syscall.EADDRINUSE    // all ports towards that address are taken
+	ENONET        = syscall.ENONET        // the network namespace is not there
 	EMFILE        = syscall.EMFILE        // the process has no descriptor left
 	ENFILE        = syscall.ENFILE        // the system has no descriptor left
 	ENOBUFS       = syscall.ENOBUFS       // no kernel memory

@@ -45,6 +45,14 @@ func (f *fake) Loops() []Loop {
 func (f *fake) Steering() *Steering {
 	return &Steering{Mode: "least", Groups: 1, Hashed: 3, Stalled: 2, Gone: 1, Loops: []SteeredLoop{{9, 0, 9, 4}, {}}}
 }
+func (f *fake) Namespaces() []Namespace {
+	return []Namespace{
+		{Name: "blue", Present: true, Inode: 4026532000, Since: 90 * time.Second, Binds: 1, Servers: 2, Waiting: 8, Taken: 70, Missed: 3, Failed: 1, Came: 2, Went: 1},
+		{Name: "/run/green", Late: true, Since: 5 * time.Second},
+		{Name: "red", Problem: "not permitted"},
+	}
+}
+
 func (f *fake) Resolvers() []Resolvers {
 	return []Resolvers{{"dns", []NameServer{{"ns1", []Counter{{"sent", 3}, {"nx", 1}}}}}}
 }

@@ -19,6 +19,7 @@ type Process interface {
 	Steering() *Steering // nil: it is off
 	Resolvers() []Resolvers
 	Tenants() []Tenant
+	Namespaces() []Namespace // in the order of the configuration
 	StartupLogs() []string
 	Rings() []Ring
 	WriteServerState(w io.Writer, backend string) error
@@ -155,6 +156,22 @@ type Resolvers struct {
 type NameServer struct {
 	Name     string
 	Counters []Counter
+}
+
+// Namespace is a network namespace that binds or servers are in.
+type Namespace struct {
+	Name           string
+	Late           bool // it is awaited from the start
+	Present        bool
+	Problem        string // why it cannot be entered; empty: it can, or is absent
+	Inode          uint64
+	Since          time.Duration // that it is there, or absent
+	Binds, Servers int
+	Waiting        int    // sockets that are ready
+	Taken          uint64 // sockets that were ready when a connect needed them
+	Missed         uint64 // times that none was
+	Failed         uint64 // times that none could be made
+	Came, Went     uint64 // times
 }
 
 // Counter is a number with a name.

@@ -19,6 +19,7 @@ func listings() []*command {
 		{"show events", "[<ring>] [-w] [-n]", "lines of a ring; without a name, the rings", Operator, (*session).showEvents},
 		{"show info", "[typed|json] [desc] [float]", "the process as a whole", User, (*session).showInfo},
 		{"show loops", "", "flows and load of each loop", User, (*session).showLoops},
+		{"show namespaces", "", "network namespaces, and their sockets", User, (*session).showNamespaces},
 		{"show pools", "", "what memory is used for", User, (*session).showPools},
 		{"show queue", "[<backend>]", "who waits for a slot, and what the queues have counted", User, (*session).showQueue},
 		{"show resolvers", "[<section>]", "counters of the name servers", User, (*session).showResolvers},
@@ -180,6 +181,22 @@ func (s *session) showQueue(arguments []string) {
 				return
 			}
 		}
+	}
+}
+
+// showNamespaces has a line for each network namespace of the configuration.
+func (s *session) showNamespaces([]string) {
+	s.answer.printf("# name state inode since_s binds servers waiting taken missed failed came went\n")
+	for _, n := range s.process.Namespaces() {
+		state := "ABSENT"
+		switch {
+		case n.Present:
+			state = "UP"
+		case n.Problem != "":
+			state = "REFUSED"
+		}
+		s.answer.printf("%s %s %d %d %d %d %d %d %d %d %d %d\n", n.Name, state, n.Inode, int64(n.Since.Seconds()), n.Binds, n.Servers,
+			n.Waiting, n.Taken, n.Missed, n.Failed, n.Came, n.Went)
 	}
 }
 

@@ -127,6 +127,9 @@ func (v view) serverRow(p *Proxy, server *backend.Server) *Row {
 		r.check(st.Check, checkStatus, checkCode, checkDuration, lastChk, checkDesc)
 		r[checkRise], r[checkFall], r[checkHealth] = u32(st.Rise), u32(st.Fall), u32(st.Health)
 	}
+	if st.Away {
+		r.check(st.Check, checkStatus, checkCode, checkDuration, lastChk, checkDesc)
+	}
 	if st.Agented && c.Check.Agent {
 		r.check(st.Agent, agentStatus, agentCode, agentDuration, lastAgt, agentDesc)
 		r[agentRise], r[agentFall], r[agentHealth] = u32(st.AgentRise), u32(st.AgentFall), u32(st.AgentHealth)

@@ -246,6 +246,7 @@ type Status struct {
 	Health           int  // 0..Rise+Fall-1; from Rise on it is up
 	Rise, Fall       int
 	Check            CheckResult
+	Away             bool // its network namespace is missing; Check says so
 	Agented          bool // has an agent that is asked
 	AgentHealth      int
 	AgentRise        int

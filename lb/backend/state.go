@@ -13,6 +13,7 @@ type condition struct {
 	check     prober
 	agent     prober
 	damp      damp
+	away      bool // its network namespace is missing: see SetAway
 
 	changed   time.Duration // when it last went up or down, or in or out of maintenance or drain
 	stoppedAt time.Duration // when it last stopped
@@ -266,6 +267,9 @@ func (s *Server) become(op Operation, admin Flags, why cause) {
 			s.resetHealth()
 			op = s.operation
 		}
+	}
+	if s.away {
+		op = Stopped
 	}
 	if op == Running && before.operation == Starting && !wasMaint {
 		op = Starting

@@ -11,6 +11,9 @@ func (s *Server) Status() Status {
 		root.backend.mu.Lock()
 		theirs := root.status()
 		root.backend.mu.Unlock()
+		if st.Away { // that is its own
+			theirs.Check = st.Check
+		}
 		st.Checked, st.Health, st.Rise, st.Fall, st.Check = theirs.Checked, theirs.Health, theirs.Rise, theirs.Fall, theirs.Check
 		st.Agented, st.AgentHealth, st.AgentRise, st.AgentFall, st.Agent = theirs.Agented, theirs.AgentHealth, theirs.AgentRise, theirs.AgentFall, theirs.Agent
 		st.Text = s.text(&st)
@@ -24,6 +27,7 @@ func (s *Server) status() Status {
 	st := Status{
 		Operation: s.operation, Admin: s.admin, Usable: s.Usable(),
 		Checked: s.check.enabled(), Health: s.check.health, Rise: s.check.rise, Fall: s.check.fall, Check: s.check.last,
+		Away:    s.away,
 		Agented: s.agent.enabled(), AgentHealth: s.agent.health, AgentRise: s.agent.rise, AgentFall: s.agent.fall, Agent: s.agent.last,
 		SlowStart: s.risen(), Weight: s.Weight(), InitialWeight: s.initialWeight,
 		SinceChange: now - s.changed, DownTime: s.downTime,

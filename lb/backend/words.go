@@ -91,6 +91,8 @@ func escape(text string) string {
 // why is the part of a line that tells why the operation has changed. What a check saw is not told twice.
 func (s *Server) why(c cause) string {
 	switch {
+	case s.away && c.check != nil: // no check has told this
+		return reason(*c.check)
 	case s.tracks != nil:
 		return s.via()
 	case c.check != nil && !s.logChecks:

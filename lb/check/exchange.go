@@ -46,7 +46,7 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 func newExchange(s *Server, sc *script, t *Target, yield func()) *exchange {
 	x := exchanges.Get().(*exchange)
 	x.server, x.script, x.target = s, sc, t
-	x.conn.OnWait = yield
+	x.conn.OnWait, x.conn.In = yield, t.In
 	x.began = time.Now()
 	return x
 }
@@ -55,7 +55,7 @@ func newExchange(s *Server, sc *script, t *Target, yield func()) *exchange {
 func (x *exchange) leave() {
 	x.close()
 	x.conn.Reset()
-	x.conn.OnWait = nil
+	x.conn.OnWait, x.conn.In = nil, nil
 	clear(x.variables)
 	response := x.response[:0]
 	x.server, x.script, x.target = nil, nil, nil
@@ -194,6 +194,10 @@ func (x *exchange) broken(err error, s *step) bool {
 
 // ours tells errors of a connect that say nothing about the server: descriptors, ports or memory ran out here.
 func ours(err error) bool {
+	var elsewhere *poller.SocketsError
+	if errors.As(err, &elsewhere) {
+		return true
+	}
 	var e syscall.Errno
 	return errors.As(err, &e) && (poller.Exhausted(e) || e == poller.EAGAIN || e == poller.EADDRINUSE || e == poller.EADDRNOTAVAIL)
 }
@@ -201,8 +205,9 @@ func ours(err error) bool {
 // reason words an error as the C library does, which differs from Go's words by the first letter.
 func reason(err error) string {
 	var e syscall.Errno
+	var elsewhere *poller.SocketsError
 	text := err.Error()
-	if errors.As(err, &e) {
+	if !errors.As(err, &elsewhere) && errors.As(err, &e) {
 		text = e.Error()
 	}
 	if text == "" {

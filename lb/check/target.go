@@ -9,6 +9,7 @@ type Target struct {
 	Addr    poller.Addr // where the check connects to, with the check's port
 	Source  poller.Addr // the zero Addr: the kernel chooses
 	Options poller.ConnectOptions
+	In      poller.Sockets // the server's network namespace; nil: the process's
 
 	SOCKS4    poller.Addr // the server's "socks4"; the zero Addr: none
 	ViaSOCKS4 bool        // "check-via-socks4"

@@ -7,7 +7,7 @@ import (
 )
 
 // Sections is a set of places where a keyword may stand.
-type Sections uint16
+type Sections uint32
 
 // The places: four kinds of section, and the lines that take options of their own.
 const (
@@ -26,6 +26,7 @@ const (
 	OnStatsListen
 	InRings
 	OnRingServer
+	InNamespaceList
 
 	inFrontends = InDefaults | InFrontend | InListen // the client side
 	inBackends  = InDefaults | InListen | InBackend  // the server side
@@ -34,7 +35,7 @@ const (
 	onServers   = OnServer | OnDefaultServer
 )
 
-var sectionNames = []string{"global", "defaults", "frontend", "listen", "backend", "bind", "server", "default-server", "stats socket", "resolvers", "mailers", "tenant", "stats listen", "ring", "ring server"}
+var sectionNames = []string{"global", "defaults", "frontend", "listen", "backend", "bind", "server", "default-server", "stats socket", "resolvers", "mailers", "tenant", "stats listen", "ring", "ring server", "namespace_list"}
 
 // Names lists the places of the set.
 func (s Sections) Names() []string {
@@ -106,7 +107,7 @@ func buildTables() {
 	for _, table := range [][]Keyword{
 		globalKeywords(), healthGlobalKeywords(), tuneKeywords(), proxyKeywords(), pageKeywords(), timeoutKeywords(), keepAliveKeywords(), optionKeywords(),
 		checkOptionKeywords(), checkRuleKeywords(), stateKeywords(), emailKeywords(), resolversKeywords(), mailersKeywords(), tenantKeywords(), ringKeywords(),
-		balanceKeywords(), logKeywords(), ruleKeywords(), listenerKeywords(), bindKeywords(), statsListenKeywords(), serverKeywords(),
+		balanceKeywords(), logKeywords(), ruleKeywords(), listenerKeywords(), bindKeywords(), statsListenKeywords(), serverKeywords(), namespaceKeywords(),
 	} {
 		for i := range table {
 			everyone = append(everyone, &table[i])
@@ -153,7 +154,7 @@ func find(place Sections, words []Word) (*Keyword, int) {
 // elsewhere gives the places in which the words would be a keyword.
 func elsewhere(words []Word, among Sections) Sections {
 	var places Sections
-	for place := Sections(1); place <= OnRingServer; place <<= 1 {
+	for place := Sections(1); place <= InNamespaceList; place <<= 1 {
 		if k, _ := find(place, words); k != nil && place&among != 0 {
 			places |= place
 		}

@@ -78,7 +78,7 @@ var removed = map[string]string{
 }
 
 var knownBind = knownList(
-	notYet, `accept-netscaler-cip namespace proto label quic-socket default-crt gid-list cc
+	notYet, `accept-netscaler-cip proto label quic-socket default-crt gid-list cc
 		guid-prefix idle-ping metadata`,
 	noQUIC, "quic-cc-algo quic-force-retry",
 	noTLS, `ssl allow-0rtt alpn ca-file ca-ignore-err ca-sign-file ca-sign-pass ca-verify-file ciphers ciphersuites client-sigalgs crl-file
@@ -88,7 +88,7 @@ var knownBind = knownList(
 )
 
 var knownServer = knownList(
-	notYet, `namespace stick non-stick log-bufsize shard set-proxy-v2-tlv-fmt hash-key
+	notYet, `stick non-stick log-bufsize shard set-proxy-v2-tlv-fmt hash-key
 		strict-maxconn check-pool-conn-name check-reuse-pool no-check-reuse-pool pool-conn-name proto check-proto idle-ping cc usesrc
 		init-state-file`,
 	noHTTP, "cookie redir pool-low-conn pool-max-conn pool-purge-delay max-reuse ws",

@@ -90,6 +90,8 @@ func surround(place Sections, line string) string {
 		return "ring x\n\n " + line + "\n server last 10.0.0.14:6514\n"
 	case OnRingServer:
 		return around(InRings, "server x 10.0.0.14:6514 "+line)
+	case InNamespaceList:
+		return "namespace_list\n\n " + line + "\n"
 	}
 	panic("no such place")
 }
@@ -230,7 +232,16 @@ func TestRefused(t *testing.T) {
 		{InDefaults, "bind :80", "'bind' is not allowed in a 'defaults' section, only in 'frontend', 'listen'"},
 		{InFrontend, "server a 10.0.0.1:80", "'server' is not allowed in a 'frontend' section, only in 'listen', 'backend'"},
 		{OnBind, "ssl", "bind : 'ssl' is about TLS, and TLS termination is not something sluice does"},
-		{OnBind, "namespace blue", "bind : 'namespace' is known to HAProxy but not yet supported by sluice"},
+		{OnBind, "idle-ping 5s", "bind : 'idle-ping' is known to HAProxy but not yet supported by sluice"},
+		{OnBind, "namespace *", "bind : 'namespace' can be '*' for a server only"},
+		{OnBind, "namespace a/b", "bind : 'namespace' expects a name in /var/run/netns, or a path that begins with '/', not 'a/b'"},
+		{OnBind, "namespace", "bind : 'namespace' expects { <name> | <path> } [late]"},
+		{OnServer, "namespace * late", "server 'x' : 'namespace' cannot await '*', which is no namespace of its own: 'late' stands where the namespaces are named"},
+		{OnServer, "namespace blue lat", "unknown option 'lat' on server 'x'"},
+		{InNamespaceList, "namespace *", "'namespace' can be '*' for a server only"},
+		{InNamespaceList, "namespace blue lat", "'namespace' expects one of 'late', not 'lat'; did you mean 'late'?"},
+		{InResolvers, "nameserver a 10.0.0.1:53 namespace blue", "'nameserver' 'a' has an unexpected argument 'namespace': parameters of a name server are not supported"},
+		{InMailers, "mailer a 10.0.0.1:25 namespace blue", "'mailer' has an unexpected argument 'namespace'"},
 		{OnBind, "accept-prxy", "unknown option 'accept-prxy' on 'bind' line; did you mean 'accept-proxy'?"},
 		{OnServer, "ssl", "server 'x' : 'ssl' is about TLS, and TLS termination is not something sluice does"},
 		{OnServer, "wieght 4", "unknown option 'wieght' on server 'x'; did you mean 'weight'?"},

@@ -16,6 +16,8 @@ type Config struct {
 	Mailers   []*Mailers
 	Tenants   []*Tenant
 	Rings     []*Ring
+
+	Namespaces []Namespace // of "namespace_list": those that a PROXY header may name besides the ones of binds and servers
 }
 
 // Tenant is a "tenant" section (an extension): a budget for all that comes by the binds in a network namespace. A limit of 0 is
@@ -352,8 +354,16 @@ type Bind struct {
 	UID, GID      int         // -1: unset
 	Mode          fs.FileMode // 0: unset
 	MD5Key        string
-	Namespace     string
+	Namespace     string // network namespace, a name in /var/run/netns or an absolute path; empty: the process's
+	NamespaceLate bool   // it is awaited (an extension)
 	StatsLevel    string // "level" on stats socket
+}
+
+// Namespace is a network namespace of "namespace_list".
+type Namespace struct {
+	Pos  Pos
+	Name string // in /var/run/netns, or an absolute path
+	Late bool   // it is awaited (an extension)
 }
 
 // Server is one server of a backend. A server-template gives as many as it says.
@@ -383,19 +393,20 @@ type Server struct {
 	SlowStartOnNew bool // slowstart TIME on-new (an extension): also for servers that were never up before
 	Damping        Damping
 
-	Check        Check
-	Track        string   // "proxy/server" once the configuration is loaded, also where the proxy was left out
-	OnMarkedDown string   // empty, shutdown-sessions
-	OnMarkedUp   string   // empty, shutdown-backup-sessions
-	Observe      string   // empty, layer4
-	ErrorLimit   int      // default 10
-	OnError      string   // fastinter, fail-check (default), sudden-death, mark-down
-	InitAddr     []string // last, libc, none, or an address; nil: last, libc
-	InitState    string   // up (default), down, fully-up, fully-down
-	Resolvers    string   // name of a section; empty: names are resolved at start only
-	Resolve      Resolve
-	Template     *Template // of a server-template's servers
-	Namespace    string
+	Check         Check
+	Track         string   // "proxy/server" once the configuration is loaded, also where the proxy was left out
+	OnMarkedDown  string   // empty, shutdown-sessions
+	OnMarkedUp    string   // empty, shutdown-backup-sessions
+	Observe       string   // empty, layer4
+	ErrorLimit    int      // default 10
+	OnError       string   // fastinter, fail-check (default), sudden-death, mark-down
+	InitAddr      []string // last, libc, none, or an address; nil: last, libc
+	InitState     string   // up (default), down, fully-up, fully-down
+	Resolvers     string   // name of a section; empty: names are resolved at start only
+	Resolve       Resolve
+	Template      *Template // of a server-template's servers
+	Namespace     string    // as Bind's, or ClientNamespace
+	NamespaceLate bool      // it is awaited (an extension)
 }
 
 // Template is what the servers of one "server-template" line share.

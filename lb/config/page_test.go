@@ -24,6 +24,7 @@ var chapters = []struct {
 	{"mailers", func(k *Keyword) bool { return k.Sections == InMailers }, false},
 	{"tenant", func(k *Keyword) bool { return k.Sections == InTenant }, false},
 	{"ring", func(k *Keyword) bool { return k.Sections == InRings || k.Sections == OnRingServer }, true},
+	{"namespace-list", func(k *Keyword) bool { return k.Sections == InNamespaceList }, false},
 	{"server", func(k *Keyword) bool { return k.Sections&onServers != 0 }, true},
 	{"no-effect", func(k *Keyword) bool { return k.Effect == NoEffect }, true},
 }

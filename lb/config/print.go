@@ -35,6 +35,10 @@ func Print(w io.Writer, c *Config) error {
 		p.ring = section
 		p.all(InRings)
 	}
+	if p.listed = c.Namespaces; len(p.listed) > 0 {
+		p.out.WriteString("\nnamespace_list\n")
+		p.all(InNamespaceList)
+	}
 	for _, proxy := range c.Proxies {
 		p.out.WriteString("\n" + proxy.Kind.String() + " " + Quote(proxy.Name) + "\n")
 		p.target.proxy = proxy
@@ -50,6 +54,7 @@ func Print(w io.Writer, c *Config) error {
 type printer struct {
 	target
 	out    *bufio.Writer
+	listed []Namespace // of the section that is written
 	key    *Keyword
 	inline bool // options of a line that is begun
 	negate bool // "no" stands before what is written next

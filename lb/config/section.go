@@ -6,7 +6,7 @@ import (
 )
 
 // openers are the words that open a section that is read.
-var openers = []string{"global", "defaults", "frontend", "backend", "listen", "resolvers", "mailers", "tenant", "ring"}
+var openers = []string{"global", "defaults", "frontend", "backend", "listen", "resolvers", "mailers", "tenant", "ring", "namespace_list"}
 
 // section opens a section if the line does that.
 func (l *loader) section(line Line) bool {
@@ -38,6 +38,8 @@ func (l *loader) section(line Line) bool {
 		l.openTenant(line)
 	case "ring":
 		l.openRing(line)
+	case "namespace_list":
+		l.openNamespaceList(line)
 	default:
 		l.openProxy(line)
 	}

@@ -39,6 +39,7 @@ func (l *loader) validate() {
 		l.validateHealth(p)
 	}
 	l.validateTracks()
+	l.validateNamespaces()
 	l.validateSections()
 	l.checkTenants()
 	l.validateRings()

@@ -29,7 +29,8 @@ type Acceptor struct {
 	held    bool // by the operator: see Hold
 }
 
-// NewAcceptor makes loop l accept for b from ln. Call it before the loops run; the watch begins with Start.
+// NewAcceptor makes loop l accept for b from ln, or from nothing until Move if that is nil. Call it before the loops run; the watch
+// begins with Start.
 func NewAcceptor(l *Loop, b *Bind, ln *poller.Listener) *Acceptor {
 	a := &Acceptor{loop: l, bind: b, listener: ln}
 	a.timer.Owner = a
@@ -38,7 +39,9 @@ func NewAcceptor(l *Loop, b *Bind, ln *poller.Listener) *Acceptor {
 	if t := b.Tenant; t != nil && !slices.Contains(t.frontends, b.Frontend) {
 		t.frontends = append(t.frontends, b.Frontend)
 	}
-	ln.Join()
+	if ln != nil {
+		ln.Join()
+	}
 	return a
 }
 
@@ -47,6 +50,9 @@ func (a *Acceptor) CountTaken(n *atomic.Int64) { a.taken = n }
 
 // Start begins to accept. Call it on the loop's thread.
 func (a *Acceptor) Start() error {
+	if a.listener == nil {
+		return nil
+	}
 	var err error
 	a.watch, err = a.loop.Accepting(a.listener, a)
 	return err
@@ -65,7 +71,44 @@ func (a *Acceptor) Stop() {
 	if a.watch != nil {
 		a.loop.Pause(a.watch)
 	}
-	a.listener.Leave()
+	if a.listener != nil {
+		a.listener.Leave()
+	}
+}
+
+// Move makes the acceptor accept from another listener, which counts it already (poller.Listener.Join), or with nil from none
+// until the next. What the old one has accepted is taken first, as far as the limits allow; the last acceptor that leaves it
+// closes it. Call it on the loop's thread.
+func (a *Acceptor) Move(ln *poller.Listener) error {
+	if a.stopped {
+		if ln != nil {
+			ln.Leave()
+		}
+		return nil
+	}
+	if a.watch != nil {
+		a.drain()
+		a.loop.Pause(a.watch)
+	}
+	if a.listener != nil {
+		a.listener.Leave()
+	}
+	a.loop.Disarm(&a.timer)
+	a.paused.Store(false)
+	a.listener, a.watch = ln, nil
+	if ln == nil {
+		return nil
+	}
+	if a.held {
+		if err := ln.Suspend(); err != nil {
+			return err
+		}
+	}
+	err := a.Start()
+	if a.held && err == nil {
+		a.loop.Pause(a.watch)
+	}
+	return err
 }
 
 // drain takes what the kernel has accepted.
@@ -265,7 +308,7 @@ func (a *Acceptor) acceptFailed(errno poller.Errno) {
 func (f *Frontend) exhausted(l *Loop, errno poller.Errno) {
 	f.Process.exhausted(f, errno, l.Now())
 	for _, a := range f.acceptors {
-		if a.loop == l && !a.stopped && !a.timer.Armed() {
+		if a.loop == l && !a.stopped && a.watch != nil && !a.timer.Armed() {
 			a.pauseFor(exhaustedPause)
 		}
 	}
@@ -302,7 +345,7 @@ func (a *Acceptor) Deliver(*poller.Mail) {
 }
 
 func (a *Acceptor) resumeWatch() {
-	if a.stopped || a.held {
+	if a.stopped || a.held || a.watch == nil {
 		return
 	}
 	if errno := a.loop.Resume(a.watch); errno != 0 {

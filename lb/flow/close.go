@@ -27,6 +27,9 @@ func (f *Flow) end(cause, at byte) {
 	if granted { // another loop may be writing the request still: Deliver will recycle the flow
 		f.stage = orphaned
 	}
+	if f.stage == opening {
+		f.leaveRoom()
+	}
 	f.countTimes()
 	f.closeServer()
 	// HAProxy's counts in the log line leave out the server's slot and the backend's place, which are free by then.

@@ -21,16 +21,40 @@ func (f *Flow) connect() {
 		f.connectFailed(poller.EHOSTUNREACH)
 		return
 	}
+	f.countServer(stats.Connections)
+	f.dial()
+}
+
+// dial makes the socket and connects it.
+func (f *Flow) dial() {
+	t := f.target
 	addr := f.targetAddr(t)
 	if t.SOCKS4.IsValid() {
 		addr = t.SOCKS4
 	}
-	f.countServer(stats.Connections)
-	errno := f.loop.Connect(&f.server.Socket, addr, f.sourceAddr(t), &t.Options)
+	var errno poller.Errno
+	if t.Namespace == nil && !t.ClientNamespace {
+		errno = f.loop.Connect(&f.server.Socket, addr, f.sourceAddr(t), &t.Options)
+	} else {
+		n, allowed := f.namespace(t)
+		if !allowed { // nor will it be, the next time
+			f.cause = stats.ConnectUnreached
+			f.countConnect(f.cause)
+			f.connectGivesUp()
+			return
+		}
+		errno = f.dialIn(n, t, addr)
+	}
 	if errno == 0 || errno == poller.EINPROGRESS {
 		errno = f.loop.Watch(&f.server.Socket, &f.server)
 	}
-	if errno != 0 {
+	switch errno {
+	case 0:
+	case poller.SocketAwaited:
+		n, _ := f.namespace(t)
+		f.awaitSocket(n, addr)
+		return
+	default:
 		f.connectFailed(errno)
 		return
 	}
@@ -38,6 +62,14 @@ func (f *Flow) connect() {
 		f.server.QuickAck(false)
 	}
 	f.rearm()
+}
+
+// dialIn is dial's connect from a namespace; nil: the process's own, which is the client's.
+func (f *Flow) dialIn(n *Namespace, t *Target, addr poller.Addr) poller.Errno {
+	if n == nil {
+		return f.loop.Connect(&f.server.Socket, addr, f.sourceAddr(t), &t.Options)
+	}
+	return f.loop.ConnectIn(n.sockets, &f.server.Socket, addr, f.sourceAddr(t), &t.Options)
 }
 
 // targetAddr is where the connection goes: a server's address may leave IP or port to be those that the client meant.
@@ -153,6 +185,9 @@ func (f *Flow) sendProxy(t *Target) {
 		if c := f.told; c != nil && t.ProxyAuthority {
 			o.Authority = c.authority
 		}
+		if n := f.clientNamespace(); n != nil {
+			o.Namespace = n.Name
+		}
 		b = wire.AppendV2(b, from, to, o)
 	}
 	if !f.client.readable || f.client.spliceAfter == 0 {
@@ -176,6 +211,10 @@ func (f *Flow) preface(b []byte, more bool) {
 
 // connectFailed counts an attempt's failure and decides what follows: a retry, another server, or the end.
 func (f *Flow) connectFailed(errno poller.Errno) {
+	if f.stage == opening {
+		f.leaveRoom()
+		f.stage = connecting
+	}
 	f.loop.Close(&f.server.Socket)
 	f.dropTowards(&f.server)
 	f.cause = causeOf(errno)
@@ -252,7 +291,7 @@ func causeOf(errno poller.Errno) stats.ID {
 	switch errno {
 	case poller.ECONNREFUSED, poller.ENOENT:
 		return stats.ConnectRefused
-	case poller.EHOSTUNREACH, poller.ENETUNREACH, poller.EHOSTDOWN, poller.ENETDOWN:
+	case poller.EHOSTUNREACH, poller.ENETUNREACH, poller.EHOSTDOWN, poller.ENETDOWN, poller.ENONET:
 		return stats.ConnectUnreached
 	case poller.ETIMEDOUT:
 		return stats.ConnectTimeouts

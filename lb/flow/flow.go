@@ -76,6 +76,7 @@ const (
 	closed     stage = iota
 	header           // the PROXY header is awaited
 	queued           // a slot is awaited
+	opening          // a socket of the server's network namespace is awaited
 	connecting       // the connect is under way
 	pausing          // a connect failed, the retry is awaited
 	handshake        // the SOCKS4 proxy's answer is awaited
@@ -245,7 +246,7 @@ func (s *side) Ready(ev poller.Events) {
 		f.forwardReady(s, ev)
 	case header:
 		f.readHeader()
-	case queued, pausing:
+	case queued, opening, pausing:
 		f.clientWhileWaiting(ev)
 	case connecting:
 		if s.isServer {
@@ -292,7 +293,7 @@ func (f *Flow) stageLetter() byte {
 		return 'R'
 	case queued:
 		return 'Q'
-	case connecting, pausing, handshake:
+	case opening, connecting, pausing, handshake:
 		return 'C'
 	}
 	return 'D'

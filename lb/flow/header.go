@@ -60,9 +60,10 @@ func (f *Flow) readHeader() {
 		return
 	}
 	f.takeTold()
-	uniqueID, authority := wire.Carried(f.loop.Buffer()[:size])
+	uniqueID, authority, namespace := wire.Carried(f.loop.Buffer()[:size])
 	f.told.uniqueID = append(f.told.uniqueID, uniqueID...)
 	f.told.authority = append(f.told.authority, authority...)
+	f.tellNamespace(namespace)
 	if _, errno := f.client.Recv(f.loop.Buffer()[:size]); errno != 0 {
 		f.headerFailed(stats.HeaderAborted, "Connection error while waiting for PROXY protocol header")
 		return
@@ -80,6 +81,8 @@ type told struct {
 	path                string      // of the client's unix socket; empty: it has another kind
 	destination         poller.Addr // zero: none was told
 	uniqueID, authority []byte      // empty: none was told
+	namespace           *Namespace  // nil: none was told
+	stranger            bool        // one was told that clients may not name
 	next                *told
 }
 

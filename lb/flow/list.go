@@ -12,7 +12,7 @@ import (
 type Info struct {
 	ID                         uint64 // no other open flow has it, see Process.Shut
 	Loop                       int    // from 0
-	Stage                      string // "header", "queued", "connecting", "pausing", "handshake", "forwarding"
+	Stage                      string // "header", "queued", "opening", "connecting", "pausing", "handshake", "forwarding"
 	Frontend, Backend, Server  string // the latter two are empty where none was chosen yet
 	Bind                       string
 	FrontendID, BindID         int
@@ -34,7 +34,7 @@ type Info struct {
 
 // stageNames are for listings.
 var stageNames = [...]string{
-	header: "header", queued: "queued", connecting: "connecting", pausing: "pausing", handshake: "handshake", forwarding: "forwarding",
+	header: "header", queued: "queued", opening: "opening", connecting: "connecting", pausing: "pausing", handshake: "handshake", forwarding: "forwarding",
 }
 
 // listed is how many flows a loop describes in a turn: so few that the others do not wait for long.

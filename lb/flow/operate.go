@@ -45,7 +45,7 @@ func (a *Acceptor) Hold() {
 
 // Suspend makes the listener take no more connections: the kernel refuses them.
 func (a *Acceptor) Suspend() error {
-	if a.stopped {
+	if a.stopped || a.listener == nil {
 		return nil
 	}
 	return a.listener.Suspend()
@@ -53,7 +53,7 @@ func (a *Acceptor) Suspend() error {
 
 // Listen ends what Suspend has begun. Call it on the loop's thread, before Accept of any acceptor of the listener.
 func (a *Acceptor) Listen() error {
-	if a.stopped {
+	if a.stopped || a.listener == nil {
 		return nil
 	}
 	return a.listener.Listen()

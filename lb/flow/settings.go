@@ -27,6 +27,9 @@ type Process struct {
 	// ConnectionRate and SessionRate bound all frontends together. They have no limit until SetPerSecond gives them one.
 	ConnectionRate, SessionRate Rate
 
+	// Namespaces are those that a PROXY header may name. It is complete before the loops run.
+	Namespaces map[string]*Namespace
+
 	frontends     []*Frontend
 	tenants       []*Tenant    // complete before the loops start
 	waiting       atomic.Int64 // flows that wait for a slot; counted only if there are tenants
@@ -90,7 +93,8 @@ type Bind struct {
 	Stats       *stats.Counters
 	AcceptProxy bool
 	IsUnix      bool
-	Tenant      *Tenant // whose budget its flows use; nil: nobody's
+	Tenant      *Tenant    // whose budget its flows use; nil: nobody's
+	Namespace   *Namespace // where it listens; nil: in the process's own
 }
 
 // Backend is where flows go: the servers' states and queues, and how to reach each of them.
@@ -128,7 +132,10 @@ type Target struct {
 	ProxyAuthority bool        // version 2 with the authority, if the client's PROXY header carried one
 	SOCKS4         poller.Addr // valid: connect there and ask it for Addr
 	SmartConnect   bool        // hold the handshake's last ACK back for the first bytes
-	Unresolved     bool        // the server's name has no address: connecting fails
+	Namespace      *Namespace  // where the socket is made; nil: in the process's own
+	// ClientNamespace has the socket made where the client comes from: Flow.clientNamespace.
+	ClientNamespace bool
+	Unresolved      bool // the server's name has no address: connecting fails
 }
 
 // SetTarget says how flows get to s from their next connect on. A server's first call comes before the server is used; after that

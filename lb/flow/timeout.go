@@ -35,7 +35,7 @@ func (f *Flow) deadline() (when uint64, late *side) {
 			t = f.backend.Timeouts.Connect // the manual's default
 		}
 		return after(f.attempt, t), &f.server
-	case connecting, handshake:
+	case opening, connecting, handshake:
 		return after(f.attempt, f.backend.Timeouts.Connect), &f.server
 	case pausing:
 		return after(f.attempt, f.turnaround()), &f.server
@@ -103,7 +103,7 @@ func (f *Flow) Expired(*poller.Timer) {
 		f.headerFailed(stats.HeaderTimeout, "Timeout while waiting for PROXY protocol header")
 	case queued:
 		f.end('s', 'Q')
-	case connecting, handshake:
+	case opening, connecting, handshake:
 		f.connectFailed(poller.ETIMEDOUT)
 	case pausing:
 		f.connect()

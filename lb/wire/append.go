@@ -36,7 +36,7 @@ func as6(a netip.Addr) netip.Addr { return netip.AddrFrom16(a.As16()) }
 
 // AppendV2 appends a version 2 header for a connection from src to dst. Addresses are treated as by AppendV1; where that
 // gives UNKNOWN, this gives LOCAL without addresses, which every receiver must accept (but see UnixPaths). TLVs come in
-// the order checksum, authority, unique id.
+// the order checksum, authority, unique id, namespace.
 func AppendV2(b []byte, src, dst Endpoint, o V2Options) []byte {
 	start := len(b)
 	b = append(b, signatureV2...)
@@ -68,6 +68,9 @@ func AppendV2(b []byte, src, dst Endpoint, o V2Options) []byte {
 	if o.UniqueID != nil {
 		b = appendTLV(b, typeUniqueID, o.UniqueID[:min(len(o.UniqueID), MaxUniqueID)])
 	}
+	if o.Namespace != "" {
+		b = appendTLV(b, typeNamespace, o.Namespace[:min(len(o.Namespace), MaxNamespace)])
+	}
 	binary.BigEndian.PutUint16(b[start+14:], uint16(len(b)-start-fixedSize))
 	if o.CRC32C {
 		binary.BigEndian.PutUint32(b[sum:], checksum(b[start:], sum-start))
@@ -96,8 +99,8 @@ func appendPath(b []byte, path string) []byte {
 	return append(b, field[:]...)
 }
 
-func appendTLV(b []byte, kind byte, value []byte) []byte {
+func appendTLV[value []byte | string](b []byte, kind byte, v value) []byte {
 	b = append(b, kind)
-	b = binary.BigEndian.AppendUint16(b, uint16(len(value)))
-	return append(b, value...)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(v)))
+	return append(b, v...)
 }

@@ -44,6 +44,8 @@ func TestAppendV2(t *testing.T) {
 		{"TLVs", ip("1.2.3.4:11"), ip("5.6.7.8:22"), V2Options{UniqueID: []byte("id"), Authority: []byte("a.b")},
 			v2(0x21, 0x11, body4+"\x02\x00\x03a.b\x05\x00\x02id")},
 		{"empty unique id", ip("1.2.3.4:11"), ip("5.6.7.8:22"), V2Options{UniqueID: []byte{}}, v2(0x21, 0x11, body4+"\x05\x00\x00")},
+		{"namespace as HAProxy sends it", ip("1.2.3.4:11"), ip("5.6.7.8:22"), V2Options{UniqueID: []byte("id"), Namespace: "blue"},
+			v2(0x21, 0x11, body4+"\x05\x00\x02id\x30\x00\x04blue")},
 		{"cut", ip("1.2.3.4:11"), ip("5.6.7.8:22"), V2Options{UniqueID: make([]byte, 200), Authority: make([]byte, 300)},
 			v2(0x21, 0x11, body4+"\x02\x00\xff"+strings.Repeat("\x00", 255)+"\x05\x00\x80"+strings.Repeat("\x00", 128))},
 	} {

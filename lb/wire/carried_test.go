@@ -7,9 +7,9 @@ import (
 
 func TestCarried(t *testing.T) {
 	src, dst := ip("198.51.100.1:1000"), ip("203.0.113.2:443")
-	for _, x := range []struct{ id, authority string }{{"", ""}, {"id-1", ""}, {"", "db.example.net"}, {"id-2", "db.example.net"}} {
+	for _, x := range []struct{ id, authority, namespace string }{{}, {id: "id-1"}, {authority: "db.example.net"}, {"id-2", "db.example.net", "blue"}, {namespace: "green"}} {
 		var o V2Options
-		o.CRC32C = true
+		o.CRC32C, o.Namespace = true, x.namespace
 		if x.id != "" {
 			o.UniqueID = []byte(x.id)
 		}
@@ -17,14 +17,14 @@ func TestCarried(t *testing.T) {
 			o.Authority = []byte(x.authority)
 		}
 		b := append(AppendV2(nil, src, dst, o), "payload"...)
-		id, authority := Carried(b)
-		if !bytes.Equal(id, o.UniqueID) || !bytes.Equal(authority, o.Authority) {
-			t.Errorf("%+v: got %q and %q", x, id, authority)
+		id, authority, namespace := Carried(b)
+		if !bytes.Equal(id, o.UniqueID) || !bytes.Equal(authority, o.Authority) || string(namespace) != x.namespace {
+			t.Errorf("%+v: got %q, %q and %q", x, id, authority, namespace)
 		}
 	}
-	for _, b := range [][]byte{nil, []byte("PROXY UNKNOWN\r\n"), AppendV1(nil, src, dst), AppendV2(nil, src, dst, V2Options{Local: true, UniqueID: []byte("x")})} {
-		if id, authority := Carried(b); id != nil || authority != nil {
-			t.Errorf("%q carries %q and %q", b, id, authority)
+	for _, b := range [][]byte{nil, []byte("PROXY UNKNOWN\r\n"), AppendV1(nil, src, dst), AppendV2(nil, src, dst, V2Options{Local: true, UniqueID: []byte("x"), Namespace: "n"})} {
+		if id, authority, namespace := Carried(b); id != nil || authority != nil || namespace != nil {
+			t.Errorf("%q carries %q, %q and %q", b, id, authority, namespace)
 		}
 	}
 }

@@ -30,6 +30,7 @@ const (
 	typeAuthority = 0x02
 	typeCRC32C    = 0x03
 	typeUniqueID  = 0x05
+	typeNamespace = 0x30 // PP2_TYPE_NETNS
 )
 
 var (

@@ -24,13 +24,15 @@ const (
 	// 65,551; the protocol means a header to fit in one segment of 536 bytes. This leaves room for large TLVs and
 	// bounds what an unauthenticated peer can make a receiver hold. Decode never returns ErrShort for this many bytes.
 	MaxHeader = 16384
-	// MaxAppend is the room, in bytes, that AppendV1, AppendV2 without UniqueID and Authority, and AppendSOCKS4 need at
+	// MaxAppend is the room, in bytes, that AppendV1, AppendV2 without UniqueID, Authority and Namespace, and AppendSOCKS4 need at
 	// most: 16 + 216 for two unix paths + 7 for the checksum.
 	MaxAppend = 239
 	// MaxUniqueID is the longest unique id, in bytes, that AppendV2 sends (PROXY protocol 2.2.5); the rest is cut off.
 	MaxUniqueID = 128
 	// MaxAuthority is the longest authority, in bytes, that AppendV2 sends: a host name's limit (RFC 1035, 3.1).
 	MaxAuthority = 255
+	// MaxNamespace is the longest name of a network namespace, in bytes, that AppendV2 sends: a file name's limit (NAME_MAX).
+	MaxNamespace = 255
 )
 
 // Endpoint is one end of a connection: an IP address and port, or the path of a unix socket.
@@ -57,4 +59,5 @@ type V2Options struct {
 	CRC32C    bool   // a checksum over the whole header, in 7 more bytes
 	UniqueID  []byte // nil: none; at most MaxUniqueID bytes
 	Authority []byte // nil: none; the host name that the client asked for, at most MaxAuthority bytes
+	Namespace string // empty: none; the name of the network namespace that the client is in, at most MaxNamespace bytes
 }
