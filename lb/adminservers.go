@@ -48,7 +48,7 @@ func (a *administration) AddServer(p *admin.Proxy, words []string) (notices []st
 	if len(c.InitAddr) == 0 { // as there: only name servers, or the operator, give it an address
 		c.InitAddr = []string{"none"}
 	}
-	target, err := newTarget(a.config, p.Proxy, c, initialNames{})
+	target, err := newTarget(a.config, p.Proxy, c, initialNames{spaces: a.spaces})
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +68,7 @@ func (a *administration) AddServer(p *admin.Proxy, words []string) (notices []st
 		a.checks.remove(made)
 		return nil, err
 	}
+	a.spaces.join(s)
 	if target.Unresolved {
 		s.SetResolved(false, "")
 		if !c.Disabled {
@@ -124,6 +125,7 @@ func (a *administration) RemoveServer(s *backend.Server) error {
 		return err
 	}
 	a.checks.remove(s)
+	a.spaces.leave(s)
 	return nil
 }
 
