@@ -65,7 +65,7 @@ func Start(t testing.TB, config string, options ...Options) *Balancer {
 	if len(options) > 0 {
 		o = options[0]
 	}
-	b := &Balancer{t: t, Dir: ShortDir(t), Stdout: newLines(), Stderr: newLines(), done: make(chan struct{}), options: o}
+	b := &Balancer{t: t, Dir: ShortDir(t), Stdout: NewLines(), Stderr: NewLines(), done: make(chan struct{}), options: o}
 	file := filepath.Join(b.Dir, "test.cfg")
 	write(t, file, config)
 	for name, text := range o.More {

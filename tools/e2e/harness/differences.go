@@ -50,6 +50,12 @@ const (
 	ExternalReasons Difference = "does not say why an external check failed"
 	// SPOPMessages: an agent's AGENT-DISCONNECT says why; haproxy takes the frame for invalid, sluice tells the message.
 	SPOPMessages Difference = "does not tell an SPOP agent's message"
+	// JSONLines: "log-format-json" is an extension.
+	JSONLines Difference = "has no log-format-json"
+	// ChecksTouchRings: haproxy makes the file of a ring anew even with -c.
+	ChecksTouchRings Difference = "moves a ring's file with -c"
+	// WatchLingers: once "show events -w" is ended by input, haproxy 2.6 keeps the connection, and says nothing on it.
+	WatchLingers Difference = "keeps a connection on which show events was ended"
 	// PostgresErrors: of a PostgreSQL server's error haproxy tells the severity alone, sluice the message as well.
 	PostgresErrors Difference = "tells a PostgreSQL error without its message"
 	// ServiceManager: haproxy speaks to systemd with -Ws alone, and has no watchdog there.

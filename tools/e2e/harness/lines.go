@@ -21,7 +21,8 @@ type Lines struct {
 	next  int           // first line that Next has not returned
 }
 
-func newLines() *Lines { return &Lines{grown: make(chan struct{})} }
+// NewLines is for a test that reads on its own.
+func NewLines() *Lines { return &Lines{grown: make(chan struct{})} }
 
 // Add appends a line and wakes whoever waits.
 func (l *Lines) Add(line string) {

@@ -40,7 +40,7 @@ func ReceiveUnix(t testing.TB) *Receiver {
 }
 
 func receive(t testing.TB, conn net.Conn, addr string) *Receiver {
-	r := &Receiver{newLines(), addr}
+	r := &Receiver{NewLines(), addr}
 	go func() {
 		buffer := make([]byte, 64<<10)
 		for {

@@ -60,7 +60,7 @@ func Program(t testing.TB, name string, dirs ...string) string {
 // startDaemon starts a program and returns when it is ready to serve.
 func startDaemon(t testing.TB, d daemon) *Daemon {
 	t.Helper()
-	s := &Daemon{Addr: d.addr, Dir: d.dir, Output: newLines(), t: t, name: filepath.Base(d.line[0]), line: d.line, user: d.user,
+	s := &Daemon{Addr: d.addr, Dir: d.dir, Output: NewLines(), t: t, name: filepath.Base(d.line[0]), line: d.line, user: d.user,
 		ending: d.ending, ready: d.ready}
 	if s.ending == 0 {
 		s.ending = syscall.SIGTERM

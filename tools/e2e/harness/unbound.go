@@ -56,7 +56,7 @@ remote-control:
 `, dir, port, Zone, strings.Join(lines, "\n  ")))
 	u.cmd = exec.Command("unbound", "-c", u.file)
 	u.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	output := newLines()
+	output := NewLines()
 	pipe, err := u.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
