@@ -120,6 +120,7 @@ func TestRings(t *testing.T) {
 	}
 	fmt.Fprint(conn, "\n") // ends it
 	if harness.Differs(harness.WatchLingers) {
+		b.Rebase()
 		return
 	}
 	if _, err := io.Copy(io.Discard, r); err != nil {
