@@ -10,7 +10,7 @@
 //     program, or through descriptors that are open already, so that privileges can be given up in between. Each feature's
 //     documentation says what is an exception.
 //  4. Who opens a thing closes it. Nothing is pinned: the kernel takes all of it away when the process ends.
-//  5. No function here is called for each connection or packet.
+//  5. No function here is called for each connection or packet, but for those of [Lane].
 //
 // Each feature has a file of its own and a C source of the same name in c/, from which [bpf2go] makes NAME_bpfel.go,
 // NAME_bpfel.o and the same for big-endian machines. They are committed, so that nobody needs clang to build sluice. After a change of

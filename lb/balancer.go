@@ -49,8 +49,9 @@ type Balancer struct {
 	acceptors [][]*flow.Acceptor        // by loop
 	loggers   map[string]*tcplog.Logger // by proxy
 	news      *healthNews
-	states    *savedStates // with which servers start
-	saver     *stateSaver  // nil: states are not saved
+	states    *savedStates   // with which servers start
+	saver     *stateSaver    // nil: states are not saved
+	redirect  *ebpf.Redirect // nil: no proxy wants it, or the kernel does not have it
 	mailers   *emailAlerts
 	names     *names
 	tenants   map[string]*flow.Tenant // by namespace
@@ -119,6 +120,7 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 		return nil, err
 	}
 	b.joinServers()
+	b.openRedirect(loops, b.loadProgram)
 	b.restoreStates()
 	return b, nil
 }
@@ -402,4 +404,7 @@ func (b *Balancer) close() {
 		b.names.set.Stop()
 	}
 	b.news.close()
+	if b.redirect != nil {
+		b.redirect.Close()
+	}
 }

@@ -101,7 +101,7 @@ func newDemand(cfg *config.Config, override, loops int) demand {
 		d.fixed += 2*n + cfg.Global.StatsMaxConn // one waits at each socket for a place
 	}
 	d.fixed += logDescriptors(cfg)
-	d.fixed += steeringDescriptors(cfg, loops)
+	d.fixed += steeringDescriptors(cfg, loops) + redirectDescriptors(cfg)
 	for _, l := range cfg.Global.StatsListens {
 		d.fixed += 2 + cmp.Or(l.MaxConn, page.DefaultMaxConn)
 	}
@@ -154,6 +154,14 @@ func steeringDescriptors(cfg *config.Config, loops int) int {
 		}
 	}
 	return n
+}
+
+// redirectDescriptors is what "option sockmap" has open: four tables, a program, and what tells of overfull places.
+func redirectDescriptors(cfg *config.Config) int {
+	if !wantsRedirect(cfg) {
+		return 0
+	}
+	return 8
 }
 
 // logDescriptors counts the different places that logs go to.

@@ -54,7 +54,7 @@ func (b *Balancer) newFrontend(p *config.Proxy, loops int) (*flow.Frontend, erro
 	f.ClientTimeout, f.ClientFinTimeout = milliseconds(p.Timeouts.Client), milliseconds(p.Timeouts.ClientFin)
 	f.IndependentStreams, f.ContStats = o.IndependentStreams, o.ContStats
 	f.SpliceRequest, f.SpliceResponse = o.SpliceRequest, o.SpliceResponse
-	f.NoLinger = o.NoLinger
+	f.NoLinger, f.Redirect = o.NoLinger, o.Sockmap
 	f.LogASAP, f.DontLogNull, f.DontLogNormal, f.SeparateErrors = o.LogASAP, o.DontLogNull, o.DontLogNormal, o.LogSeparateErrors
 	if f.Log = b.loggers[p.Name]; f.Log == nil {
 		return f, nil

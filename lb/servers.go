@@ -26,7 +26,7 @@ func newFlowBackend(cfg *config.Config, p *config.Proxy, servers *backend.Backen
 			Queue: milliseconds(t.Queue), Tunnel: milliseconds(t.Tunnel),
 		},
 		AbortOnClose: o.AbortOnClose, IndependentStreams: o.IndependentStreams, NoLinger: o.NoLinger,
-		SpliceRequest: o.SpliceRequest, SpliceResponse: o.SpliceResponse,
+		SpliceRequest: o.SpliceRequest, SpliceResponse: o.SpliceResponse, Redirect: o.Sockmap,
 	}
 	if p.NoRetry {
 		fb.Retries = 0

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluice-lb/sluice/lb/config"
 	resolver "github.com/sluice-lb/sluice/lb/resolve"
+	"github.com/sluice-lb/sluice/lb/stats"
 	"github.com/sluice-lb/sluice/lb/tcplog"
 )
 
@@ -37,6 +38,9 @@ func statusLines(s Snapshot) []statusLine {
 		}
 		add("%s %s %s. Conn: %d act, %d tot. Bytes: %d in, %d out.",
 			what, proxy.Name, availability(proxy), proxy.Current, proxy.Total, proxy.BytesIn, proxy.BytesOut)
+		if line := redirectNumbers(&proxy.Counters); line != "" {
+			add("%s %s sockmap: %s.", what, proxy.Name, line)
+		}
 		if proxy.Queue.Highest > 0 {
 			add("%s %s queue: %s.", what, proxy.Name, queueNumbers(proxy.Queued, proxy.Queue))
 		}
@@ -79,6 +83,15 @@ func availability(proxy ProxySnapshot) string {
 		return "is running on backup servers"
 	}
 	return "has no server available" + panics
+}
+
+// redirectNumbers tells what "option sockmap" did; nothing: it had nothing to do.
+func redirectNumbers(c *[stats.Count]uint64) string {
+	if c[stats.Redirected]+c[stats.RedirectFull]+c[stats.RedirectRefused] == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d connections and %d bytes moved by the kernel, %d times back for a slow receiver, %d connections not taken for want of room, %d refused",
+		c[stats.Redirected], c[stats.RedirectedBytes], c[stats.RedirectSlow], c[stats.RedirectFull], c[stats.RedirectRefused])
 }
 
 func queueNumbers(now int, q QueueSnapshot) string {

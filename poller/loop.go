@@ -212,8 +212,10 @@ func (l *Loop) Again(s *Socket, ev Events) {
 
 // Watch registers s, edge-triggered for everything, for as long as it is open. The kernel reports what is ready already.
 func (l *Loop) Watch(s *Socket, h Handler) Errno {
-	return l.watch(s, h, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLET)
+	return l.watch(s, h, everything)
 }
+
+const everything = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLPRI | unix.EPOLLET
 
 func (l *Loop) watch(s *Socket, h Handler, events uint32) Errno {
 	index := int32(len(l.slots))

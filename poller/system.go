@@ -87,6 +87,19 @@ func getInt(fd int32, level, option int) (int, Errno) {
 	return int(v), e
 }
 
+func tcpInfo(fd int32, info *unix.TCPInfo) Errno {
+	length := uint32(unsafe.Sizeof(*info))
+	_, _, e := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO, uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(&length)), 0)
+	return e
+}
+
+// outQueue is how many bytes TCP has taken and the peer has not acknowledged (tcp(7), SIOCOUTQ).
+func outQueue(fd int32) (int32, Errno) {
+	var n int32
+	_, _, e := syscall.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCOUTQ, uintptr(unsafe.Pointer(&n)))
+	return n, e
+}
+
 func newSocket(family, kind, protocol int) (int, Errno) {
 	n, _, e := syscall.RawSyscall(unix.SYS_SOCKET, uintptr(family), uintptr(kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC), uintptr(protocol))
 	return int(n), e

@@ -183,6 +183,7 @@ func optionKeywords() []Keyword {
 		{"splice-auto", inProxies, "Moves bulk data with splice where that pays, in both directions.", func(o *Options) *bool { return &o.SpliceAuto }},
 		{"splice-request", inProxies, "Moves data from the client with splice.", func(o *Options) *bool { return &o.SpliceRequest }},
 		{"splice-response", inProxies, "Moves data from the server with splice.", func(o *Options) *bool { return &o.SpliceResponse }},
+		{"sockmap", inProxies, "The kernel moves the bytes of a connection by itself once both sides have spoken (eBPF, see [ebpf.md](ebpf.md)). Experimental.", func(o *Options) *bool { return &o.Sockmap }},
 		{"nolinger", inProxies, "Closes with a reset, so that no socket stays behind.", func(o *Options) *bool { return &o.NoLinger }},
 		{"abortonclose", inBackends, "A connection that waits for a server is given up when the client closes.", func(o *Options) *bool { return &o.AbortOnClose }},
 		{"contstats", inFrontends, "Bytes are counted as they go, not at the end of a connection.", func(o *Options) *bool { return &o.ContStats }},

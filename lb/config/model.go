@@ -228,6 +228,7 @@ type Options struct {
 	SmartAccept, SmartConnect                                      bool
 	SpliceAuto, SpliceRequest, SpliceResponse                      bool
 	NoLinger, AbortOnClose                                         bool
+	Sockmap                                                        bool // the kernel moves the bytes, where it can
 	ContStats, SocketStats                                         bool
 	IndependentStreams                                             bool
 	Transparent                                                    bool

@@ -17,6 +17,9 @@ func (f *Flow) end(cause, at byte) {
 	l := f.loop
 	l.Disarm(&f.timer)
 	f.unpark()
+	if f.redirect != nil {
+		f.countRedirected()
+	}
 	f.countBytes()
 	if f.stage == queued {
 		f.waits(-1)
@@ -40,6 +43,9 @@ func (f *Flow) end(cause, at byte) {
 		f.log(false)
 	}
 	f.closeClient()
+	if f.redirect != nil {
+		f.forgetRedirect()
+	}
 	f.bind.release()
 	if granted {
 		return

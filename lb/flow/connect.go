@@ -155,6 +155,8 @@ func (f *Flow) handshakeReady() {
 func (f *Flow) established() {
 	f.connected = f.loop.Now()
 	f.stage = forwarding
+	f.redirectable = f.loop.Redirect != nil && (f.frontend.Redirect || f.backend.Redirect) &&
+		f.client.metering == unmetered && f.server.metering == unmetered
 	f.observe(true)
 	f.server.activity, f.server.progress = f.connected, f.connected
 	f.client.activity = f.connected

@@ -32,6 +32,10 @@ type Loop struct {
 	waiters  int        // flows that wait for a slot
 	shares   []*share   // of the tenants, by their index; nil: not needed yet
 
+	Redirect   Redirect         // the kernel's, for "option sockmap"; nil: it has none. To be set before the loop runs
+	redirected map[uint32]*Flow // whose sockets it has, by place
+	redirects  *redirect        // recycled, too
+
 	turn        uint64 // the turn that smallReads is of
 	smallReads  int    // events of this turn, so far, that brought few bytes
 	smallBefore int    // those of the turn before it
@@ -61,6 +65,7 @@ func (l *Loop) noteTurn() {
 func NewLoop(p *Process, l *poller.Loop) *Loop {
 	loop := &Loop{Loop: l, ID: len(p.Loops), process: p, open: new(atomic.Int64)}
 	loop.stop.To = loop
+	loop.redirected = make(map[uint32]*Flow)
 	loop.shutter.loop, loop.shutter.mail.To = loop, &loop.shutter
 	p.Loops = append(p.Loops, loop)
 	return loop
@@ -92,6 +97,7 @@ type Flow struct {
 	backend  *Backend
 	target   *Target
 	request  *request        // while it asks or waits, and afterwards if it has waited
+	redirect *redirect       // once the kernel has its sockets
 	slot     *backend.Server // where it holds a slot; nil: none
 	// lastServer is the one that the flow was assigned to last; the slot there may be given back already.
 	lastServer *backend.Server
@@ -102,6 +108,7 @@ type Flow struct {
 	redispatched bool
 	admitted     bool     // the backend counts this flow
 	logged       bool     // by logasap
+	redirectable bool     // "option sockmap", and its sockets were not refused
 	cause        stats.ID // of the last connect's failure
 	ended        termination
 	retries      int32
@@ -143,6 +150,7 @@ type side struct {
 	noDelay     bool // TCP_NODELAY is set
 	isServer    bool
 	independent bool // option independent-streams: what is sent here is no sign of life
+	course      course
 
 	metering     metering     // whether a tenant's bandwidth bounds what is read from this side
 	spliceAfter  uint8        // full reads in a row that make this side's bytes be spliced
@@ -243,6 +251,10 @@ func (s *side) Ready(ev poller.Events) {
 	}
 	switch f.stage {
 	case forwarding:
+		if f.redirect != nil {
+			f.redirectReady(s, ev)
+			return
+		}
 		f.forwardReady(s, ev)
 	case header:
 		f.readHeader()

@@ -54,6 +54,9 @@ func (f *Flow) settle() {
 	if f.frontend.ContStats && f.second() != f.countedAt {
 		f.countBytes()
 	}
+	if f.redirectable {
+		f.tryRedirect()
+	}
 	f.rearm()
 }
 
@@ -97,6 +100,9 @@ func (f *Flow) noLinger(s *side) bool {
 }
 
 func (f *Flow) move(from, to *side) {
+	if from.course != looped {
+		return
+	}
 	for round := 0; ; round++ {
 		if !f.flush(from, to) || !from.readable || from.readClosed || to.writeClosed {
 			return
@@ -135,8 +141,8 @@ func (f *Flow) copy(from, to *side, first bool) {
 			f.loop.smallRead()
 		}
 		if !from.urgent {
-			from.readable = from.failed
-			from.readClosed = from.closing && !from.failed
+			from.readable = from.failed || from.closing && f.redirect != nil
+			from.readClosed = from.closing && !from.readable
 		}
 	}
 	// The end follows these bytes at once: in one segment with them, if the kernel waits for it.
@@ -191,6 +197,9 @@ func (f *Flow) received(from *side, n int, errno poller.Errno) bool {
 		f.broken(from)
 		return false
 	case n == 0:
+		if f.redirect != nil && f.behind(from) {
+			return false
+		}
 		from.readClosed, from.readable = true, false
 		return false
 	}

@@ -24,6 +24,7 @@ type Info struct {
 	HeldFromClient, HeldToward int           // bytes that wait for the server, and for the client
 	Retries                    int
 	Spliced                    bool // bytes lie in a pipe
+	Redirected                 bool // the kernel moves the bytes, of one direction at least
 
 	Accepted           time.Time
 	ClientFD, ServerFD int // 0: none
@@ -127,11 +128,15 @@ func (l *Loop) forget(x *Listing) {
 // info describes f.
 func (f *Flow) info(addresses bool) Info {
 	l := f.loop
+	if f.redirect != nil {
+		f.countRedirected()
+	}
 	i := Info{
 		ID: l.id(f), Loop: l.ID, Stage: stageNames[f.stage], Frontend: f.frontend.Name, Bind: f.bind.Name, BindID: f.bind.ID,
 		Client: f.source, Unix: f.bind.IsUnix, Age: l.Now() - f.start, Expires: -1, In: f.in, Out: f.out,
 		HeldFromClient: len(f.server.held) - f.server.sent, HeldToward: len(f.client.held) - f.client.sent, Retries: int(f.retries),
-		Spliced: f.client.pipe != nil || f.server.pipe != nil, Accepted: l.Wall().Add(f.start - l.Now()),
+		Spliced:    f.client.pipe != nil || f.server.pipe != nil,
+		Redirected: f.client.course == redirected || f.server.course == redirected, Accepted: l.Wall().Add(f.start - l.Now()),
 		ClientFD: f.client.FD(), ServerFD: f.server.FD(),
 	}
 	if f.backend != nil {

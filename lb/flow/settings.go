@@ -63,6 +63,7 @@ type Frontend struct {
 	IndependentStreams              bool   // what is sent to a side does not count as its activity
 	// SpliceRequest and SpliceResponse splice from the first byte on; otherwise a direction is spliced once it is bulk.
 	SpliceRequest, SpliceResponse bool
+	Redirect                      bool // the kernel moves the bytes of a flow by itself once it may: "option sockmap"
 	ContStats                     bool // bytes are counted while a flow lasts, not only at its end
 
 	Log              *tcplog.Logger
@@ -114,6 +115,7 @@ type Backend struct {
 	IndependentStreams            bool
 	NoLinger                      bool
 	SpliceRequest, SpliceResponse bool
+	Redirect                      bool // as Frontend.Redirect
 }
 
 // Target is how to reach one server. It is replaced as a whole when it changes.

@@ -16,6 +16,9 @@ const never = math.MaxUint64
 // rearm makes sure that the timer fires no later than the flow's earliest deadline.
 func (f *Flow) rearm() {
 	when, _ := f.deadline()
+	if f.redirect != nil {
+		when = min(when, f.redirect.look)
+	}
 	if when == never {
 		return // a timer that fires too early only looks again
 	}
@@ -93,6 +96,11 @@ func after(start time.Duration, timeout uint64) uint64 {
 
 // Expired is the timer's.
 func (f *Flow) Expired(*poller.Timer) {
+	if f.redirect != nil {
+		if f.lookAtRedirect(); f.stage != forwarding {
+			return
+		}
+	}
 	when, late := f.deadline()
 	if when > f.loop.Milliseconds() {
 		f.rearm()

@@ -72,6 +72,9 @@ var ownFrontendFamilies = []family{
 		stats.LimitReached, stats.RateReached, stats.AcceptExhausted),
 	reasons("sluice_frontend_ended_flows_total", "Flows that did not end in good order, by what ended them.",
 		stats.ClientAborts, stats.ServerAborts, stats.ClientTimeouts, stats.ServerTimeouts, stats.Killed, stats.ServerDown, stats.BackupLeft),
+	reasons("sluice_frontend_sockmap_events_total", "What 'option sockmap' did: flows that the kernel took, flows that it did not take because it had no room or refused them, and times that a direction went back to the loop because its receiver was slow.",
+		stats.Redirected, stats.RedirectFull, stats.RedirectRefused, stats.RedirectSlow, stats.RedirectBroken),
+	{name: "sluice_frontend_sockmap_bytes_total", kind: counter, help: "Bytes that the kernel moved by itself, both ways.", count: one(stats.RedirectedBytes)},
 	{name: "sluice_frontend_spliced_bytes_total", kind: counter, help: "Bytes that were spliced, both ways.", count: one(stats.Spliced)},
 }
 

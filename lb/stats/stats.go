@@ -48,6 +48,12 @@ const (
 	PathRoundTrip              // of these: µs of the smoothed round trip (RFC 6298)
 	PathSegments               // of these: segments with data that were sent to the server
 	PathRetransmits            // of these: segments that were sent again
+	Redirected                 // flows that the kernel's socket redirect took: option sockmap
+	RedirectedBytes            // bytes that it moved
+	RedirectFull               // flows that it did not take: no place was free
+	RedirectRefused            // flows that it did not take: the kernel refused a socket, which had ended or is not TCP's
+	RedirectSlow               // times that a direction went back to the loop because its receiver was slow
+	RedirectBroken             // flows cut because the kernel could not tell new bytes from those that were sent again
 	Count                      // how many counters there are
 )
 
@@ -59,6 +65,7 @@ var Names = [Count]string{
 	"connect_failed", "retries", "redispatches", "client_aborts", "server_aborts", "client_timeouts", "server_timeouts",
 	"killed", "spliced", "server_down", "backup_left", "throttled",
 	"path_samples", "path_round_trip", "path_segments", "path_retransmits",
+	"redirected", "redirected_bytes", "redirect_full", "redirect_refused", "redirect_slow", "redirect_broken",
 }
 
 // Counters is one set of counters, and the times of the flows that ended.

@@ -29,7 +29,7 @@ type room struct {
 // so that nobody adds one without deciding where it stands. "." is main.
 var rooms = map[string]room{
 	"poller":         {foreign: "golang.org/x/sys/unix"},
-	"ebpf":           {foreign: "github.com/cilium/ebpf github.com/cilium/ebpf/link golang.org/x/sys/unix"},
+	"ebpf":           {foreign: "github.com/cilium/ebpf github.com/cilium/ebpf/link github.com/cilium/ebpf/ringbuf golang.org/x/sys/unix"},
 	"netns":          {foreign: "golang.org/x/sys/unix github.com/vishvananda/netns"},
 	"lb/config":      {never: "net/http"},
 	"lb/wire":        {never: "net time os syscall"},
