@@ -125,6 +125,7 @@ func printIntroduction(out io.Writer, cfg *config.Config) {
 		{"curl " + web + " " + web, "one connection twice, so one origin"},
 		{"curl -o /dev/null " + web + "/bytes/2000000000", "2 GB, moved by splice"},
 		{"curl " + web + "/rest", "that origin refuses connections for 10 s: the others take over"},
+		{os.Args[0] + " top abns@sluice-demo", "what it does, live; drain an origin there with D"},
 		{"nc " + strings.Replace(echo, ":", " ", 1), "what you type comes back"},
 	} {
 		fmt.Fprintf(out, "  %-52s %s\n", hint[0], hint[1])

@@ -33,7 +33,7 @@ func freeAddresses(t *testing.T, count int) []string {
 
 // moved is the demo's configuration on other addresses.
 func moved(web, echo string) string {
-	return strings.NewReplacer("127.0.0.1:8080", web, "127.0.0.1:8081", echo).Replace(string(examples.Demo))
+	return strings.NewReplacer("127.0.0.1:8080", web, "127.0.0.1:8081", echo, "abns@sluice-demo", fmt.Sprintf("abns@sluice-demo-%d", os.Getpid())).Replace(string(examples.Demo))
 }
 
 // dial tries until the demo listens.

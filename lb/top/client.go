@@ -2,6 +2,7 @@ package top
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -36,7 +37,11 @@ func (c *Client) ask(commands ...string) ([]string, error) {
 func (c *Client) send(line string) (net.Conn, error) {
 	conn, err := net.DialTimeout(c.network, c.address, patience)
 	if err != nil {
-		return nil, err
+		var operation *net.OpError
+		if errors.As(err, &operation) {
+			err = operation.Err // without the address, which may be padded
+		}
+		return nil, fmt.Errorf("%s: %w", strings.TrimRight(c.address, "\x00"), err)
 	}
 	conn.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(conn, line+"\n"); err != nil {

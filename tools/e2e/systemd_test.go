@@ -170,6 +170,7 @@ func TestNotifyFromTheBackground(t *testing.T) {
 // A loop whose thread is stopped, while all other threads go on, silences the watchdog until it turns again.
 func TestWatchdogOfAStoppedThread(t *testing.T) {
 	harness.SluiceOnly(t, harness.ServiceManager)
+	t.Parallel()
 	harness.NeedRoot(t, "to stop a thread (ptrace(2))")
 	if runtime.NumCPU() < 2 {
 		harness.Skip(t, "on one CPU a loop's thread cannot be told from others by its affinity")

@@ -76,6 +76,7 @@ func sluicePath(t *testing.T) string {
 // under the view; the terminal is made narrow.
 func TestTopInATerminal(t *testing.T) {
 	path := sluicePath(t)
+	t.Parallel()
 	dir := harness.ShortDir(t)
 	socket, addr, origin := dir+"/stats", harness.Loopback(t), harness.Serve(t, harness.Echo)
 	logs := harness.ReceiveUDP(t)
@@ -210,6 +211,9 @@ func TestTopForScripts(t *testing.T) {
 	}
 	if out, stderr, code := harness.Exec(t, nil, path, "top", b.Dir+"/nothing"); code != 2 || out != "" || !strings.Contains(stderr, "no such file") {
 		t.Errorf("%d\n%s%s", code, out, stderr)
+	}
+	if _, stderr, code := harness.Exec(t, nil, path, "top", "-once", "abns@e2e-top-nothing"); code != 2 || stderr != "sluice top: @e2e-top-nothing: connect: connection refused\n" {
+		t.Errorf("%d\n%q", code, stderr)
 	}
 	if out, _, code := harness.Exec(t, nil, path, "top", "-h"); code != 0 || !strings.Contains(out, "usage: sluice top") {
 		t.Errorf("%d\n%s", code, out)
