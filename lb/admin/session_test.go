@@ -116,6 +116,7 @@ func TestTimeouts(t *testing.T) {
 		f.sessions = append(f.sessions, Session{ID: uint64(len(f.sessions) + 1), Client: strings.Repeat("x", 500)})
 	}
 	path := listen(t, f, Options{Timeout: 200 * time.Millisecond, MaxConn: 2})
+	start := time.Now()
 	idle, err := net.Dial("unix", path(Admin))
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +128,6 @@ func TestTimeouts(t *testing.T) {
 	}
 	defer deaf.Close()
 	fmt.Fprintln(deaf, "show sess")
-	start := time.Now()
 	if got := ask(t, path(Admin), "show version\n"); got != "9\n\n" { // a third one waits until one of the two is gone
 		t.Errorf("%q", got)
 	}

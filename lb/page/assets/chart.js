@@ -1,10 +1,10 @@
 // Charts, drawn on canvases. A line of its own pattern tells series apart, besides its colour.
 
 const charts = [
-  { title: 'Connections', unit: v => short(Math.round(v)), series: [['open', 'open', false], ['fresh', 'new per s', true]] },
-  { title: 'Bytes per second', unit: v => short(Math.round(v), 1024) + (v < 1024 ? 'B' : ''), binary: true, series: [['in', 'in', false], ['out', 'out', true]] },
+  { title: 'Connections', unit: v => short(Math.round(v)), series: [['open', 'open', false], ['fresh', 'new/s', true]] },
+  { title: 'Bytes per second', unit: v => bytes(Math.round(v)) + (v < 1000 ? ' B' : 'B'), binary: true, series: [['in', 'in', false], ['out', 'out', true]] },
   { title: 'Queue', unit: v => short(Math.round(v)), series: [['queue', 'waiting', false]] },
-  { title: 'Connect time', unit: micro, series: [['connect', 'connecting', false], ['wait', 'in the queue', true]] },
+  { title: 'Connect time', unit: micro, series: [['connect', 'average', false]] },
 ];
 
 let pointer = null; // time under the mouse
@@ -44,7 +44,7 @@ class Chart {
     const c = this.canvas.getContext('2d'), style = getComputedStyle(root), colour = name => style.getPropertyValue(name).trim();
     c.setTransform(ratio, 0, 0, ratio, 0, 0);
     c.clearRect(0, 0, w, h);
-    const time = history.time, n = time.length, end = n ? time[n - 1] : Date.now(), begin = end - range * 1000;
+    const time = history.time, n = time.length, end = n ? time[n - 1] : Date.now(), shown = Math.min(range, Math.max(60, n ? (end - time[0]) / 1000 : 0)), begin = end - shown * 1000;
     let from = 0;
     while (from < n && time[from] < begin) from++;
     const { series, unit, binary } = this.definition;
@@ -68,7 +68,7 @@ class Chart {
     c.textBaseline = 'alphabetic';
     for (const share of [0, 0.5, 1]) {
       c.textAlign = share === 0 ? 'left' : share === 1 ? 'right' : 'center';
-      c.fillText(share === 1 ? 'now' : '−' + span(range * (1 - share)).replace('m00s', 'm'), left + (right - left) * share, h - 4);
+      c.fillText(share === 1 ? 'now' : '−' + span(Math.round(shown * (1 - share))).replace('m00s', 'm'), left + (right - left) * share, h - 4);
     }
 
     let marked = n - 1;

@@ -9,7 +9,7 @@ class History {
   add(time, now) {
     const before = this.last, passed = before ? (time - before.time) / 1000 : 0;
     const rate = key => before && passed > 0 && now[key] >= before[key] ? (now[key] - before[key]) / passed : null;
-    this.push(time, { open: now.open, fresh: rate('total'), in: rate('in'), out: rate('out'), queue: now.queue, connect: now.connect, wait: now.wait });
+    this.push(time, { open: now.open, fresh: rate('total'), in: rate('in'), out: rate('out'), queue: now.queue, connect: now.connect });
     this.last = { time, ...now };
   }
 
@@ -30,8 +30,8 @@ const everything = new History();
 
 // record notes what the data says. Connections and bytes of all proxies are those of the frontends, so that none counts twice.
 function record(time, proxies) {
-  const sum = { open: 0, total: 0, in: 0, out: 0, queue: 0, connect: null, wait: null };
-  let weight = 0, connect = 0, wait = 0;
+  const sum = { open: 0, total: 0, in: 0, out: 0, queue: 0, connect: null };
+  let weight = 0, connect = 0;
   for (const proxy of proxies) {
     let front = null, back = null;
     for (const row of proxy.rows) {
@@ -42,7 +42,7 @@ function record(time, proxies) {
     if (!side) continue;
     const now = {
       open: get(side, 'scur'), total: get(side, 'stot'), in: get(side, 'bin'), out: get(side, 'bout'), queue: back ? get(back, 'qcur') : 0,
-      connect: back && get(back, 'connect_us') ? get(back, 'connect_us') : null, wait: back && get(back, 'connect_us') ? get(back, 'queue_us') : null,
+      connect: back && get(back, 'connect_us') ? get(back, 'connect_us') : null,
     };
     let history = histories.get(proxy.name);
     if (!history) histories.set(proxy.name, history = new History());
@@ -52,9 +52,9 @@ function record(time, proxies) {
     sum.queue += now.queue;
     if (now.connect !== null) {
       const sessions = Math.max(now.total - before, 0) + 1e-6; // those that say something now count most
-      weight += sessions; connect += now.connect * sessions; wait += now.wait * sessions;
+      weight += sessions; connect += now.connect * sessions;
     }
   }
-  if (weight > 0) { sum.connect = connect / weight; sum.wait = wait / weight; }
+  if (weight > 0) sum.connect = connect / weight;
   everything.add(time, sum);
 }

@@ -33,7 +33,12 @@ function rowsToShow(proxy) {
 function sortBy(key) {
   const upwards = key === 'svname' || key === 'status' || key === 'check_status'; // at first
   if (sorting.key !== key) { sorting.key = key; sorting.down = !upwards; } else if (sorting.down === !upwards) sorting.down = upwards; else sorting.key = null;
+  showSorting();
+}
+
+function showSorting() {
   $('unsort').hidden = sorting.key === null;
+  $('sort').value = sorting.key || '';
   for (const s of sections.values()) s.showSorting();
   refreshAll();
 }
@@ -110,8 +115,8 @@ function showProcess() {
   tile('Uptime', span(i.Uptime_sec), 'pid ' + i.Pid);
   tile('Connections', count(i.CurrConns), 'of ' + short(i.Maxconn), i.CurrConns / i.Maxconn);
   tile('New per second', count(i.ConnRate), 'max ' + count(i.MaxConnRate));
-  tile('In', bytes(Math.round(everything.latest('in') || 0)) + '/s');
-  tile('Out', bytes(Math.round(everything.latest('out') || 0)) + '/s', bytes(i.TotalBytesOut) + ' so far');
+  tile('In', bytes(Math.round(everything.latest('in') || 0)) + 'B/s');
+  tile('Out', bytes(Math.round(everything.latest('out') || 0)) + 'B/s', bytes(i.TotalBytesOut) + 'B in all');
   tile('Waiting', count(waiting), 'in queues');
   tile('Servers', count(up), 'of ' + count(all) + ' serve', all ? up / all : 0);
   tile('Loops busy', (100 - i.Idle_pct) + '%', i.Nbthread + (i.Nbthread === 1 ? ' loop' : ' loops'), (100 - i.Idle_pct) / 100);
@@ -143,7 +148,9 @@ async function poll(now) {
   try {
     const answer = await fetch(address(';data'), { signal: AbortSignal.timeout(20000) });
     if (!answer.ok) throw new Error(answer.status === 401 ? 'The password is asked for again: reload the page.' : 'The answer was ' + answer.status + '.');
-    take(await answer.json());
+    const next = await answer.json(), arrived = performance.now();
+    take(next);
+    root.dataset.took = (performance.now() - arrived).toFixed(1); // milliseconds, for tests
     answered = Date.now();
     complain('');
   } catch (e) {
@@ -189,7 +196,9 @@ $('pause').onclick = () => setPaused(!paused);
 $('theme').onclick = () => setTheme(themes[(themes.indexOf(root.dataset.theme || 'auto') + 1) % 3]);
 $('span').onchange = e => { range = Number(e.target.value); drawCharts(); };
 $('charts-all').onclick = () => choose(null);
-$('unsort').onclick = () => { sorting.key = null; $('unsort').hidden = true; for (const s of sections.values()) s.showSorting(); refreshAll(); };
+$('unsort').onclick = () => { sorting.key = null; showSorting(); };
+for (const [key, label] of [['svname', 'Name'], ['status', 'Status'], ...columns.filter(c => c.phone).map(c => [c.key, c.phone])]) $('sort').append(element('option', { value: key, textContent: label }));
+$('sort').onchange = e => { sorting.key = null; if (e.target.value) sortBy(e.target.value); else showSorting(); };
 $('fold').onclick = e => {
   const on = e.target.textContent === 'Fold all';
   e.target.textContent = on ? 'Unfold all' : 'Fold all';

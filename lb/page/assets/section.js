@@ -22,7 +22,7 @@ class Section {
     this.body = element('div', { className: 'scroll', tabIndex: -1 });
     this.box = element('section', { className: 'proxy', ariaLabel: 'Proxy ' + name },
       element('header', {}, element('h2', {}, this.toggle), this.badges, this.summary, element('span', { className: 'gap' }), this.now, this.spark,
-        element('button', { type: 'button', className: 'quiet', textContent: 'Chart', ariaLabel: 'Show the charts of ' + name, onclick: () => { choose(name); $('charts-title').scrollIntoView({ block: 'nearest' }); } })),
+        element('button', { type: 'button', className: 'quiet one', textContent: 'Chart', ariaLabel: 'Show the charts of ' + name, onclick: () => { choose(name); $('charts-title').scrollIntoView({ block: 'nearest' }); } })),
       this.body, this.more);
     this.box.section = this;
   }
@@ -41,8 +41,14 @@ class Section {
     this.rows = rowsToShow(proxy);
     this.box.hidden = this.rows === null;
     if (this.rows === null) return;
-    if (!this.table) this.body.style.minHeight = 46 + 25 * Math.min(this.rows.length, this.limit) + 'px';
+    if (!this.table) this.reserve();
     if (this.visible) this.render();
+  }
+
+  // reserve keeps the room that the table will need, so that nothing moves when it is made.
+  reserve() {
+    const height = (this.folded ? 38 : 82 + 24 * Math.min(this.rows.length, this.limit)) + 'px';
+    if (this.reserved !== height) this.box.style.containIntrinsicBlockSize = 'auto ' + (this.reserved = height);
   }
 
   render() {
@@ -70,7 +76,6 @@ class Section {
     const hidden = rows.length - shownRows.length;
     this.more.hidden = hidden === 0;
     if (hidden) this.more.textContent = 'Show ' + count(Math.min(hidden, 5 * batch)) + ' more of ' + count(hidden) + ' hidden rows';
-    this.body.style.minHeight = '';
     spark(this.spark, histories.get(this.name));
   }
 
@@ -116,7 +121,14 @@ class Section {
     upper.append(element('th', { className: 'key', rowSpan: 2, scope: 'col' }, this.sorter('svname', 'Name', 'Name')), element('th', { className: 'state', rowSpan: 2, scope: 'col' }, this.sorter('status', 'Status', 'State, and how long it has been so')));
     for (const [name, members] of groups) upper.append(element('th', { className: 'group', colSpan: members.length, scope: 'colgroup', textContent: name }));
     for (const c of columns) lower.append(element('th', { className: c.first ? 'first' : '', scope: 'col' }, this.sorter(c.key, c.label, c.group + ': ' + c.title)));
-    this.table = element('table', {}, element('caption', { className: 'hidden', textContent: this.name }), element('thead', {}, upper, lower), element('tbody'));
+    const widths = element('colgroup');
+    for (const w of [keyWidth, stateWidth, ...columns.map(c => c.width)]) {
+      const col = element('col');
+      col.style.width = w + 'px';
+      widths.append(col);
+    }
+    this.table = element('table', {}, element('caption', { className: 'hidden', textContent: this.name }), widths, element('thead', {}, upper, lower), element('tbody'));
+    this.table.style.minWidth = tableWidth + 'px';
     this.body.replaceChildren(this.table);
     this.showSorting();
   }
@@ -144,7 +156,7 @@ class Section {
     const state = element('td', { className: 'state' }, mark, words, ageText);
     tr.append(key, state);
     const cells = columns.map(c => {
-      const td = element('td', { className: (c.first ? 'first ' : '') + (c.minor ? 'minor ' : ''), 'data-label': c.group === 'Server' ? c.label : c.group + ' ' + c.label.toLowerCase() }, '');
+      const td = element('td', { className: (c.first ? 'first ' : '') + (c.phone ? c.rare ? 'rare ' : '' : 'minor '), 'data-label': c.phone || c.label });
       td.append(document.createTextNode(''));
       tr.append(td);
       return { td, text: td.lastChild, base: td.className, last: '', lastTitle: '', dim: null };
@@ -160,6 +172,7 @@ function fillRow(view, row, proxy) {
     view.status = status;
     view.mark.replaceChildren(shape(state));
     view.words.textContent = status;
+    view.words.parentNode.title = status;
     view.tr.setAttribute('data-state', state);
   }
   const age = since === null ? '' : span(since);
@@ -171,7 +184,7 @@ function fillRow(view, row, proxy) {
     const c = view.cells[i], [text, hint, dim] = cell(column, row);
     if (c.last !== text) c.text.nodeValue = c.last = text;
     if (c.lastTitle !== hint) c.td.title = c.lastTitle = hint;
-    if (c.dim !== dim) { c.dim = dim; c.td.className = c.base + (dim ? 'dim' : ''); }
+    if (c.dim !== dim) { c.dim = dim; c.td.className = c.base + (dim ? 'dim' : ''); c.td.toggleAttribute('data-empty', text === ''); }
   });
   const cur = get(row, 'scur'), lim = get(row, 'slim');
   view.tr.classList.toggle('full', !!lim && cur >= lim && get(row, 'type') === SERVER);
