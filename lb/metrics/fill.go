@@ -1,11 +1,17 @@
 package metrics
 
 import (
+	"bufio"
+	"bytes"
+	"io"
+	"slices"
+
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
 )
 
-// filler makes the samples of one family after the other in the same memory: what it gave is its again when the next is filled. A
-// scrape of thousands of servers has half a million samples, and never more than one family's of them at once.
+// filler makes the samples of one family after the other, and of some entities after the other, in the same memory. A scrape of
+// thousands of servers has half a million samples; a few thousand of them are there at once.
 type filler struct {
 	family     dto.MetricFamily
 	metrics    []*dto.Metric
@@ -50,7 +56,51 @@ func newFiller() *filler {
 	return &filler{zero: newSample(0), one: newSample(1), named: make(map[[2]string]*dto.LabelPair)}
 }
 
-// fill makes the samples of f for all entities; nil: there are none.
+// atOnce is how many entities' samples are made before they are written.
+const atOnce = 256
+
+// write writes a family. What expfmt writes before the samples comes once.
+func (b *filler) write(out *bufio.Writer, f *family, all []entity) error {
+	begun := false
+	for some := range slices.Chunk(all, atOnce) {
+		filled := b.fill(f, some)
+		if filled == nil {
+			continue
+		}
+		var to io.Writer = out
+		if begun {
+			filled.Help, to = nil, &headless{to: out}
+		}
+		if _, err := expfmt.MetricFamilyToText(to, filled); err != nil {
+			return err
+		}
+		begun = true
+	}
+	return nil
+}
+
+// headless leaves out the first line: the type, which expfmt writes before any samples.
+type headless struct {
+	to   io.Writer
+	past bool
+}
+
+func (h *headless) Write(p []byte) (int, error) {
+	rest := p
+	if !h.past {
+		end := bytes.IndexByte(p, '\n')
+		if end < 0 {
+			return len(p), nil
+		}
+		h.past, rest = true, p[end+1:]
+	}
+	if _, err := h.to.Write(rest); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// fill makes the samples of f for some entities, until it is called again; nil: there are none.
 func (b *filler) fill(f *family, all []entity) *dto.MetricFamily {
 	b.used, b.taken, b.labels = 0, 0, b.labels[:0]
 	for i := range all {

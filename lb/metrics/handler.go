@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,7 +29,6 @@ type Exporter struct {
 	process admin.Process
 	runtime prometheus.Gatherer
 	places  chan struct{}
-	fillers sync.Pool // *filler
 }
 
 // New makes the handler of /metrics: what c and p know, and what client_golang tells of Go's runtime and of the process. It must
@@ -97,21 +95,15 @@ func (x *Exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // write sends all that is wanted.
 func (x *Exporter) write(out *bufio.Writer, q *query) error {
 	s := x.take(q)
-	b, _ := x.fillers.Get().(*filler)
-	if b == nil {
-		b = newFiller()
-	}
-	defer x.fillers.Put(b)
+	b := newFiller()
 	for _, t := range tables {
 		if !q.scopes[t.scope] {
 			continue
 		}
 		for i := range t.families {
 			if f := &t.families[i]; q.wants(f.name) {
-				if filled := b.fill(f, s[t.group]); filled != nil {
-					if _, err := expfmt.MetricFamilyToText(out, filled); err != nil {
-						return err
-					}
+				if err := b.write(out, f, s[t.group]); err != nil {
+					return err
 				}
 			}
 		}

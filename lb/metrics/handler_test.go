@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,5 +155,35 @@ func TestCardinality(t *testing.T) {
 	}
 	if after, now := count(); after != before || now["s9"] != of["s2"] {
 		t.Errorf("with s9: %d series, %v", after, now)
+	}
+}
+
+// Families of more entities than are written at once have one head and all samples.
+func TestManyEntities(t *testing.T) {
+	const count = 2*atOnce + 10
+	x := exporter(farm(t, count))
+	w := httptest.NewRecorder()
+	x.ServeHTTP(w, httptest.NewRequest("GET", "/metrics?scope=server", nil))
+	for _, f := range append(slices.Clone(serverFamilies), ownServerFamilies...) {
+		for _, head := range []string{"# HELP " + f.name + " ", "# TYPE " + f.name + " "} {
+			if n := strings.Count(w.Body.String(), head); n != 1 {
+				t.Errorf("%d times %q", n, head)
+			}
+		}
+	}
+	for name, family := range scrape(t, x, "scope=server") {
+		if n := len(family.Metric); n%count != 0 || n == 0 {
+			t.Errorf("%d samples of %s", n, name)
+		}
+	}
+	h := headless{to: w.Body}
+	w.Body.Reset()
+	for _, part := range []string{"# TY", "PE x", " counter\nx 1", "\nx 2\n"} {
+		if n, err := h.Write([]byte(part)); n != len(part) || err != nil {
+			t.Errorf("%q: %d, %v", part, n, err)
+		}
+	}
+	if w.Body.String() != "x 1\nx 2\n" {
+		t.Errorf("%q", w.Body)
 	}
 }
