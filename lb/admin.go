@@ -42,7 +42,7 @@ func (b *Balancer) openAdmin(pipes int) error {
 	}
 	a := &administration{Balancer: b, states: make(map[*config.Proxy]*atomic.Uint32), pages: make(map[*config.Proxy]*webPage), maxConn: b.process.MaxConn, pipes: pipes}
 	a.listProxies()
-	a.cli = admin.New(admin.Options{Process: a, Timeout: g.StatsTimeout, MaxConn: g.StatsMaxConn})
+	a.cli = admin.New(admin.Options{Process: a, Failed: a.commandFailed, Timeout: g.StatsTimeout, MaxConn: g.StatsMaxConn})
 	b.admin = a
 	for i := range g.StatsSockets {
 		if err := a.openSocket(&g.StatsSockets[i]); err != nil {
@@ -68,6 +68,12 @@ func (a *administration) stopListening() {
 func (a *administration) close() {
 	a.cli.Close()
 	a.eachPage((*page.Server).Close)
+}
+
+// commandFailed tells of a command that panicked.
+func (a *administration) commandFailed(line string) {
+	a.logger.Message(tcplog.Alert, line)
+	a.say(config.Alert, line)
 }
 
 func (a *administration) openSocket(s *config.StatsSocket) error {

@@ -112,16 +112,7 @@ func (a *administration) identify(servers []*backend.Server, c *config.Server) e
 func (a *administration) RemoveServer(s *backend.Server) error {
 	a.changing.Lock()
 	defer a.changing.Unlock()
-	switch err := s.Backend().Remove(s); {
-	case errors.Is(err, backend.ErrRemoved):
-		return errors.New("No such server.")
-	case errors.Is(err, backend.ErrNotInMaintenance):
-		return errors.New("Only servers in maintenance mode can be deleted.")
-	case errors.Is(err, backend.ErrFollowed):
-		return errors.New("This server cannot be removed at runtime due to other configuration elements pointing to it.")
-	case errors.Is(err, backend.ErrInUse):
-		return errors.New("Server still has connections attached to it, cannot remove it.")
-	case err != nil:
+	if err := s.Backend().Remove(s); err != nil {
 		return err
 	}
 	a.checks.remove(s)

@@ -50,6 +50,14 @@ func (a *administration) Info() admin.Info {
 	metrics.Read(samples)
 	i.HeapUsed = samples[0].Value.Uint64()
 	i.Heap = samples[1].Value.Uint64() - samples[2].Value.Uint64()
+	runnable := []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}
+	if metrics.Read(runnable); runnable[0].Value.Kind() == metrics.KindUint64 {
+		i.Runnable = int(runnable[0].Value.Uint64())
+	}
+	for _, l := range a.pollers {
+		load := l.Load()
+		i.Pipes, i.IdlePipes = i.Pipes+load.Pipes, i.IdlePipes+load.IdlePipes
+	}
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
 		i.Descriptors = int(min(limit.Cur, 1<<31-1))
@@ -74,7 +82,7 @@ func (a *administration) Loops() []admin.Loop {
 	for i, l := range a.pollers {
 		load := l.Load()
 		all[i] = admin.Loop{
-			Flows: a.process.Loops[i].Open(), Turns: load.Turns, Events: load.Events, Busy: load.Busy, Waiting: load.Waiting, LongestGap: load.LongestGap,
+			Flows: a.process.Loops[i].Open(), Thread: load.Thread, Turns: load.Turns, Events: load.Events, Busy: load.Busy, Waiting: load.Waiting, LongestGap: load.LongestGap,
 			Gaps: load.Gaps[:],
 		}
 		for _, f := range a.frontends {

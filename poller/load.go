@@ -18,6 +18,10 @@ type Load struct {
 	LongestGap time.Duration // the longest that an event may have waited because the loop was busy: between two waits
 	// Gaps counts the turns by the µs between two waits: class n holds times of n bits, the last one all above. Nothing clears it.
 	Gaps [GapClasses]uint64
+
+	Pipes     int // that are in use; counted always
+	IdlePipes int // that are kept for the next
+	Thread    int // the system's id of the loop's thread; 0: it does not run
 }
 
 // GapClasses is the number of classes of Load.Gaps.
@@ -28,6 +32,8 @@ type load struct {
 	turns, events          atomic.Uint64
 	busy, waiting, longest atomic.Int64
 	gaps                   [GapClasses]atomic.Uint64
+	pipes                  atomic.Int64 // in use from bit 32 on, and idle
+	thread                 atomic.Int64
 	began                  time.Duration // the loop's own: when the last wait was over; 0: there was none yet
 }
 
@@ -86,8 +92,10 @@ func (l *Loop) Load() Load {
 	m := &l.load
 	all := Load{
 		Turns: m.turns.Load(), Events: m.events.Load(), Busy: time.Duration(m.busy.Load()), Waiting: time.Duration(m.waiting.Load()),
-		LongestGap: time.Duration(m.longest.Load()),
+		LongestGap: time.Duration(m.longest.Load()), Thread: int(m.thread.Load()),
 	}
+	pipes := m.pipes.Load()
+	all.Pipes, all.IdlePipes = int(pipes>>32), int(int32(pipes))
 	for i := range m.gaps {
 		all.Gaps[i] = m.gaps[i].Load()
 	}

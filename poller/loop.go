@@ -136,6 +136,7 @@ func (nothing) Ready(Events) {}
 // first, on that thread. What is still open when it returns stays open; the loop's own descriptors are closed.
 func (l *Loop) Run(start func()) error {
 	runtime.LockOSThread() // never unlocked: the thread's affinity ends with it
+	l.load.thread.Store(int64(unix.Gettid()))
 	if len(l.options.CPUs) > 0 {
 		if err := bindThread(l.options.CPUs); err != nil {
 			return fmt.Errorf("bind loop to CPUs %v: %w", l.options.CPUs, err)

@@ -18,6 +18,7 @@ func (l *Loop) Pipe() *Pipe {
 	if n := len(l.pipes); n > 0 {
 		p := l.pipes[n-1]
 		l.pipes = l.pipes[:n-1]
+		l.publishPipes()
 		return p
 	}
 	if most := l.options.MaxPipes; most > 0 && l.openPipes >= most {
@@ -28,6 +29,7 @@ func (l *Loop) Pipe() *Pipe {
 		return nil
 	}
 	l.openPipes++
+	l.publishPipes()
 	p := &Pipe{read: int32(fds[0]), write: int32(fds[1]), size: 64 << 10}
 	if want := l.options.PipeSize; want > 0 {
 		// Refused when it is over pipe-max-size, or this user has too many pages in pipes (pipe(7)): then it stays as it is.
@@ -43,9 +45,14 @@ func (l *Loop) PutPipe(p *Pipe) {
 	if p.held > 0 || len(l.pipes) >= maxIdlePipes {
 		l.openPipes--
 		p.close()
-		return
+	} else {
+		l.pipes = append(l.pipes, p)
 	}
-	l.pipes = append(l.pipes, p)
+	l.publishPipes()
+}
+
+func (l *Loop) publishPipes() {
+	l.load.pipes.Store(int64(l.openPipes-len(l.pipes))<<32 | int64(len(l.pipes)))
 }
 
 func (p *Pipe) close() {

@@ -45,7 +45,7 @@ func changes() []*command {
 				s.process.ShutServerSessions(x.Server)
 			}
 		}},
-		{"wait", "<time>", "do nothing for so long, an hour at most", User, (*session).wait},
+		{"wait", "{-h|<delay>} [<condition> [<arguments>]]", "do nothing for so long, or until something is the case", User, (*session).wait},
 		{"user", "", "give up all above level user", User, func(s *session, _ []string) { s.level = User }},
 	}
 }
@@ -226,11 +226,14 @@ func (s *session) setSeverity(arguments []string) {
 var units = []struct {
 	suffix string
 	unit   time.Duration
-}{{"us", time.Microsecond}, {"ms", time.Millisecond}, {"s", time.Second}, {"m", time.Minute}, {"h", time.Hour}, {"d", 24 * time.Hour}, {"", time.Second}}
+}{{"us", time.Microsecond}, {"ms", time.Millisecond}, {"s", time.Second}, {"m", time.Minute}, {"h", time.Hour}, {"d", 24 * time.Hour}, {"", 0}}
 
-// span reads a time, in seconds unless it has a unit; false: it is none, 0, or more than a year.
-func span(text string) (time.Duration, bool) {
+// span reads a time, in the given unit unless it has its own; false: it is none, 0, or more than a year.
+func span(text string, unit time.Duration) (time.Duration, bool) {
 	for _, u := range units {
+		if u.suffix == "" {
+			u.unit = unit
+		}
 		digits, found := strings.CutSuffix(text, u.suffix)
 		n, err := strconv.ParseUint(digits, 10, 31)
 		if found && err == nil && n > 0 && time.Duration(n) <= 365*24*time.Hour/u.unit {
@@ -245,29 +248,11 @@ func (s *session) setTimeout(arguments []string) {
 		s.answer.fail("Expects an integer value.")
 		return
 	}
-	if d, ok := span(arguments[0]); ok {
+	if d, ok := span(arguments[0], time.Second); ok {
 		s.timeout = max(d, time.Millisecond)
 		return
 	}
 	s.answer.fail("Invalid timeout value.")
-}
-
-// wait holds the connection's next commands back. It ends early when the process does.
-func (s *session) wait(arguments []string) {
-	d, ok := span(first(arguments))
-	if !ok || d > time.Hour || len(arguments) > 1 {
-		s.answer.fail("'wait' expects a time of at most an hour, in seconds unless it has a unit, and no condition.")
-		return
-	}
-	if s.answer.flush() != nil {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.cli.quit:
-	}
 }
 
 func (s *session) shutdownSession(arguments []string) {

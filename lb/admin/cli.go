@@ -2,7 +2,10 @@ package admin
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 )
@@ -44,6 +47,9 @@ type Options struct {
 	Process Process
 	Timeout time.Duration // "stats timeout": how long a connection may be idle
 	MaxConn int           // "stats maxconn": connections at once, over all sockets
+	// Failed is told of a command that panicked, with the stack, line by line. The process and the other connections go on. nil: nobody
+	// is told.
+	Failed func(line string)
 }
 
 // CLI is the runtime command line of one process.
@@ -106,6 +112,19 @@ func (c *CLI) Close() {
 	}
 }
 
+// recovered keeps a command's panic from ending the process: that one connection is closed. A fatal error of the runtime, such as
+// memory that ran out, still ends it.
+func (c *CLI) recovered() {
+	failure := recover()
+	if failure == nil || c.options.Failed == nil {
+		return
+	}
+	c.options.Failed(fmt.Sprintf("stats socket: a command failed, and its connection is closed: %v", failure))
+	for line := range strings.Lines(string(debug.Stack())) {
+		c.options.Failed(strings.TrimRight(line, "\n"))
+	}
+}
+
 // acceptPause is how long accepting rests when it fails: descriptors have run out.
 const acceptPause = 100 * time.Millisecond
 
@@ -136,6 +155,7 @@ func (c *CLI) accept(l net.Listener, socket Socket) {
 		go func() {
 			defer func() { <-c.places }()
 			defer c.leave(conn)
+			defer c.recovered()
 			s := &session{cli: c, process: c.process, conn: conn, level: socket.Level, output: socket.Output, timeout: c.options.Timeout}
 			s.serve()
 		}()

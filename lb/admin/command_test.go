@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -143,10 +144,23 @@ func TestChanges(t *testing.T) {
 		{"set timeout cli soon", "Invalid timeout value.", nil, ""},
 		{"set timeout cli 10", "", nil, ""},
 		{"set timeout cli 500ms", "", nil, ""},
-		{"wait 1ms", "", nil, ""},
-		{"wait 2h", "'wait' expects a time of at most an hour, in seconds unless it has a unit, and no condition.", nil, ""},
-		{"wait 1s srv-removable be/s1", "'wait' expects a time of at most an hour, in seconds unless it has a unit, and no condition.", nil, ""},
-		{"wait", "'wait' expects a time of at most an hour, in seconds unless it has a unit, and no condition.", nil, ""},
+		{"wait 1ms", "Done.", nil, ""},
+		{"wait 1", "Done.", nil, ""}, // milliseconds
+		{"wait 2h", "Expects a duration of at most an hour, in milliseconds unless it has a unit.", nil, ""},
+		{"wait", "Expects a duration of at most an hour, in milliseconds unless it has a unit.", nil, ""},
+		{"wait 1s srv-removable be/s1", "Failed. This server cannot be removed at runtime due to other configuration elements pointing to it.", nil, ""},
+		{"wait 1s srv-removable be/s2", "Failed. Only servers in maintenance mode can be deleted.", nil, ""},
+		{"wait 1s srv-removable be/nope", "No such server.", nil, ""},
+		{"wait 1h srv-unused be/s2", "Done.", nil, ""},
+		{"wait 1h be-removable be", "Unknown condition 'be-removable'; there are 'srv-removable' and 'srv-unused'.", nil, ""},
+
+		{"add server", "Require 'backend/server'.", nil, ""},
+		{"add server nope/x 127.0.0.1:1", "No such backend.", nil, ""},
+		{"add server be/x", "no address", nil, ""},
+		{"add server be/x 127.0.0.1:1", "New server registered.", last, "be x 127.0.0.1:1"},
+		{"add server be/x 127.0.0.1:1 a-notice", "a-notice\nNew server registered.", last, "be x 127.0.0.1:1 a-notice"},
+		{"del server be/s2", "Only servers in maintenance mode can be deleted.", nil, ""},
+		{"del server be/nope", "No such server.", nil, ""},
 	} {
 		want := test.answer + "\n\n"
 		if test.answer == "" {
@@ -197,6 +211,18 @@ func TestListings(t *testing.T) {
 		{"show info", []string{"Name: sluice\nVersion: 9\n", "Nbthread: 2\n", "Maxconn: 1000\n", "Idle_pct: 75\n", "node: here\n", "FailedResolutions: 1\n"}, "description"},
 		{"show info typed", []string{"0.Name.1:POS:str:sluice\n", "3.Nbthread.1:CGS:u32:2\n", "71.Tainted.1:SGP:str:0\n"}, "46."},
 		{"show info typed desc", []string{"0.Name.1:POS:str:sluice:\"the product\"\n"}, ""},
+		{"show info", []string{"PipesUsed: 3\nPipesFree: 4\n", "Run_queue: 5\n"}, ""},
+		{"show errors", []string{"Total events captured on [", "] : 0\n"}, ""},
+		{"show errors be", []string{"Total events captured on ["}, ""},
+		{"show errors nope", []string{"No such proxy."}, "Total"},
+		{"show fd", []string{"      0 : ", "      1 : ", " : socket:["}, ""},
+		{"show fd 1", []string{"      1 : "}, " 0 : "},
+		{"show fd x", []string{"A number of a descriptor is expected."}, ":"},
+		{"show threads", []string{fmt.Sprintf("  Thread 1 : id=%d loop=1 state=", os.Getpid()), " cpu=", " user_ms=", " flows=2 turns=10 busy_ms=1000 longest_gap_us=1000\n", "  Thread 2 : id=0 loop=2 state=? ", "  Others : threads="}, ""},
+		{"show profiling", []string{"Per-task CPU profiling              : on ", "Memory usage profiling              : off", "Tasks activity:\n", "  loop 1                           10    1000ms     100ms         -         -\n"}, ""},
+		{"show profiling status", []string{"Memory usage"}, "Tasks"},
+		{"show profiling tasks", []string{"Tasks activity:\n"}, "Memory"},
+		{"show profiling nope", []string{"Expects either 'all', 'status', 'tasks', 'memory', 'byaddr' or a max number of output lines."}, ""},
 		{"show pools", []string{"Memory got", "heap/objects", "Total: "}, ""},
 		{"show info desc", []string{"Name: sluice:\"the product\"\n"}, ""},
 	} {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ type fake struct {
 	shut     []string
 	info     Info
 	events   events
+	breaks   bool // a command panics
 }
 
 func (f *fake) Info() Info {
@@ -40,7 +42,7 @@ func (f *fake) Info() Info {
 }
 func (f *fake) Proxies() []*Proxy { return f.proxies }
 func (f *fake) Loops() []Loop {
-	return []Loop{{Flows: 2, Accepted: 7, Turns: 10, Events: 20, Busy: time.Second, Waiting: 3 * time.Second, LongestGap: time.Millisecond, Gaps: []uint64{0, 5, 4, 0, 1}}, {}}
+	return []Loop{{Thread: os.Getpid(), Flows: 2, Accepted: 7, Turns: 10, Events: 20, Busy: time.Second, Waiting: 3 * time.Second, LongestGap: time.Millisecond, Gaps: []uint64{0, 5, 4, 0, 1}}, {}}
 }
 func (f *fake) Steering() *Steering {
 	return &Steering{Mode: "least", Groups: 1, Hashed: 3, Stalled: 2, Gone: 1, Loops: []SteeredLoop{{9, 0, 9, 4}, {}}}
@@ -68,7 +70,12 @@ func (f *fake) Rings() []Ring {
 		{"two", "two", func() uint64 { return 0 }, (&events{}).follow},
 	}
 }
-func (f *fake) StartupLogs() []string { return []string{"[WARNING]  (1) : something"} }
+func (f *fake) StartupLogs() []string {
+	if f.breaks {
+		panic("broken")
+	}
+	return []string{"[WARNING]  (1) : something"}
+}
 func (f *fake) WriteServerState(w io.Writer, name string) error {
 	_, err := io.WriteString(w, "1\n# be_id\nof "+name+"\n")
 	return err
@@ -167,7 +174,7 @@ func newFake(t testing.TB) *fake {
 	if cfg == nil {
 		t.Fatal(found)
 	}
-	f := &fake{address: map[string]netip.AddrPort{}, state: map[string]FrontendState{}, maxConn: 1000, info: Info{Version: "9", Node: "here", Loops: 2}}
+	f := &fake{address: map[string]netip.AddrPort{}, state: map[string]FrontendState{}, maxConn: 1000, info: Info{Version: "9", Node: "here", Loops: 2, Pipes: 3, IdlePipes: 4, Runnable: 5}}
 	for _, p := range cfg.Proxies {
 		x := &Proxy{Proxy: p, FullConn: 10}
 		if p.Kind&config.Frontend != 0 {

@@ -58,8 +58,8 @@ var infoFields = []infoField{
 	{column{"CurrSslConns", "MGP", "not used here"}, zero},
 	{column{"CumSslConns", "MCP", "not used here"}, zero},
 	{column{"Maxpipes", "CLP", "splice pipes at once; 0: no limit of their own"}, func(i *infoState) Value { return u32(i.MaxPipes) }},
-	{column{"PipesUsed", "MGP", "not counted"}, zero},
-	{column{"PipesFree", "MGP", "not counted"}, zero},
+	{column{"PipesUsed", "MGP", "splice pipes that flows have"}, func(i *infoState) Value { return u32(i.Pipes) }},
+	{column{"PipesFree", "MGP", "splice pipes that are kept for others"}, func(i *infoState) Value { return u32(i.IdlePipes) }},
 	{column{"ConnRate", "MRP", "connections in the last second"}, func(i *infoState) Value { return u32(i.connRate) }},
 	{column{"ConnRateLimit", "CLP", "limit of it; 0: none"}, func(i *infoState) Value { return u32(i.ConnRateLimit) }},
 	{column{"MaxConnRate", "MMP", "highest ConnRate"}, func(i *infoState) Value { return u32(i.connMost) }},
@@ -82,7 +82,7 @@ var infoFields = []infoField{
 	{}, // 45 and 46 are for a build of HAProxy with zlib
 	{},
 	{column{"Tasks", "MGP", "flows"}, func(i *infoState) Value { return u32(i.Flows) }},
-	{column{"Run_queue", "MGP", "not counted"}, zero},
+	{column{"Run_queue", "MGP", "goroutines that wait for a processor"}, func(i *infoState) Value { return u32(i.Runnable) }},
 	{column{"Idle_pct", "MaP", "percent of their time that the loops wait for events, since start"}, func(i *infoState) Value { return u32(i.idle) }},
 	{column{"node", "COS", "name of the node"}, func(i *infoState) Value { return str(i.Node) }},
 	{column{"description", "COS", "description of the node"}, func(i *infoState) Value {

@@ -31,7 +31,7 @@ type Process interface {
 
 	// AddServer adds a server of what stands behind "server" on a line. The notices are what the operator should know besides.
 	AddServer(p *Proxy, words []string) (notices []string, err error)
-	// RemoveServer removes a server that is in maintenance, has no flows and is tracked by none; otherwise the error says why not.
+	// RemoveServer is backend.Backend.Remove, and ends what else there is of the server.
 	RemoveServer(s *backend.Server) error
 
 	// SetCheck changes where a server's health checks go, or its agent: an invalid address, and port 0, stay as they are.
@@ -67,6 +67,9 @@ type Info struct {
 	SessRateLimit  int // sessions per second; 0: none
 	Flows          int
 	MaxPipes       int
+	Pipes          int // that carry bytes
+	IdlePipes      int // that are kept for others
+	Runnable       int // goroutines that wait for a processor
 	Stopping       bool
 	Listeners      int
 	DroppedLogs    uint64
@@ -140,6 +143,7 @@ type Session struct {
 type Loop struct {
 	Flows         int
 	Accepted      uint64 // connections
+	Thread        int    // the system's id of its thread; 0: not known
 	Turns, Events uint64
 	Busy, Waiting time.Duration
 	LongestGap    time.Duration

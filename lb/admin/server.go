@@ -72,7 +72,7 @@ func (s *session) delServer(arguments []string) {
 		return
 	}
 	if err := s.process.RemoveServer(x.Server); err != nil {
-		s.answer.fail("%v", err)
+		s.answer.fail("%s", removalText(err))
 		return
 	}
 	s.answer.message(severityNotice, "Server deleted.")
@@ -124,8 +124,8 @@ func (s *session) setWeight(x *server, text string) {
 		s.answer.fail("Relative weight must be positive.")
 		return
 	case percent:
-		n = min(n*int64(initial)/100, 256)
-	case n < 0 || n > 256:
+		n = int64(backend.PercentOf(initial, int(n)))
+	case n < 0 || n > backend.MaxWeight:
 		s.answer.fail("Absolute weight can only be between 0 and 256 inclusive.")
 		return
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sluice-lb/sluice/lb/backend"
 )
 
 // Answers to one line, as they come byte for byte.
@@ -149,7 +151,7 @@ func TestTimeouts(t *testing.T) {
 func TestWait(t *testing.T) {
 	path := listen(t, newFake(t), Options{})
 	start := time.Now()
-	if got := ask(t, path(User), "show version;wait 50ms;show version\n"); got != "9\n\n\n9\n\n" {
+	if got := ask(t, path(User), "show version;wait 50ms;show version\n"); got != "9\n\nDone.\n\n9\n\n" {
 		t.Errorf("%q", got)
 	}
 	if took := time.Since(start); took < 50*time.Millisecond {
@@ -185,5 +187,67 @@ func TestClose(t *testing.T) {
 	if conn, err := net.Dial("unix", dir+"/s"); err == nil {
 		conn.Close()
 		t.Error("the socket is still open")
+	}
+}
+
+// A command that panics costs its connection, and nobody else's; where it was is told.
+func TestPanickingCommand(t *testing.T) {
+	f := newFake(t)
+	f.breaks = true
+	told := make(chan string, 1000)
+	path := listen(t, f, Options{MaxConn: 2, Failed: func(line string) { told <- line }})
+	other, err := net.Dial("unix", path(Admin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	other.SetDeadline(time.Now().Add(10 * time.Second))
+	answers := bufio.NewReader(other)
+	io.WriteString(other, "prompt\n")
+	lines(t, answers)
+	for range 5 { // more often than there are places
+		if got := ask(t, path(User), "show version;show startup-logs;show version\n"); got != "9\n\n" {
+			t.Errorf("answer %q", got)
+		}
+	}
+	io.WriteString(other, "show version\n")
+	if got := lines(t, answers); len(got) != 1 || got[0] != "> 9" {
+		t.Errorf("the other connection got %q", got)
+	}
+	first, where := <-told, false
+	for len(told) > 0 {
+		where = strings.Contains(<-told, "StartupLogs") || where
+	}
+	if first != "stats socket: a command failed, and its connection is closed: broken" || !where {
+		t.Errorf("told %q, the place: %v", first, where)
+	}
+}
+
+// With a condition, wait ends as soon as that is met, or can no longer be; and the next command finds it so.
+func TestWaitForServer(t *testing.T) {
+	f := newFake(t)
+	path := listen(t, f, Options{})
+	be := f.proxies[2].Backend
+	s := be.Servers()[0]
+	r := &backend.Request{}
+	if be.Admit(r) != backend.Granted {
+		t.Fatal("no slot")
+	}
+	in := "static/" + s.Name
+	for _, test := range []struct{ line, want string }{
+		{"wait 5s srv-removable " + in, "Failed. Only servers in maintenance mode can be deleted.\n\n"},
+		{"wait 20 srv-unused " + in, "Wait delay expired. Server still has connections attached to it, cannot remove it.\n\n"},
+		{"disable server " + in + ";wait 20 srv-removable " + in, "\nWait delay expired. Server still has connections attached to it, cannot remove it.\n\n"},
+	} {
+		if got := ask(t, path(Admin), test.line+"\n"); got != test.want {
+			t.Errorf("%s: %q, want %q", test.line, got, test.want)
+		}
+	}
+	answer := make(chan string)
+	go func() { answer <- ask(t, path(Admin), "wait 9s srv-removable "+in+";del server "+in+"\n") }()
+	time.Sleep(20 * time.Millisecond) // it waits by then, or finds it so at once
+	be.Release(r)
+	if got := <-answer; got != "Done.\n\nServer deleted.\n\n" {
+		t.Errorf("%q", got)
 	}
 }

@@ -16,11 +16,14 @@ func listings() []*command {
 		{"show cli sockets", "", "the sockets of this command line", Operator, (*session).showSockets},
 		{"show ebpf", "", "what the kernel programs have done", User, (*session).showEBPF},
 		{"show env", "[<name>]", "variables of the environment", Operator, (*session).showEnv},
+		{"show errors", "[<proxy>]", "requests and answers that could not be understood: none, nothing above TCP is read", Operator, (*session).showErrors},
 		{"show events", "[<ring>] [-w] [-n]", "lines of a ring; without a name, the rings", Operator, (*session).showEvents},
+		{"show fd", "[<number>]", "the descriptors, and the flows that they belong to", Operator, (*session).showFD},
 		{"show info", "[typed|json] [desc] [float]", "the process as a whole", User, (*session).showInfo},
 		{"show loops", "", "flows and load of each loop", User, (*session).showLoops},
 		{"show namespaces", "", "network namespaces, and their sockets", User, (*session).showNamespaces},
 		{"show pools", "", "what memory is used for", User, (*session).showPools},
+		{"show profiling", "[all|status|tasks|memory]", "what is measured, and the loops' turns", Operator, (*session).showProfiling},
 		{"show queue", "[<backend>]", "who waits for a slot, and what the queues have counted", User, (*session).showQueue},
 		{"show resolvers", "[<section>]", "counters of the name servers", User, (*session).showResolvers},
 		{"show sched", "", "how long the loops' turns take", User, (*session).showSched},
@@ -30,6 +33,7 @@ func listings() []*command {
 		{"show startup-logs", "", "what was said while the process started", User, (*session).showStartupLogs},
 		{"show stat", "[{<iid>|<proxy>} <type> <sid>] [typed|json] [desc] [up|no-maint]", "counters of each proxy and server", User, (*session).showStat},
 		{"show tenants", "", "budgets of tenants, and what is used of them", User, (*session).showTenants},
+		{"show threads", "", "the loops' threads, and what they have used", Operator, (*session).showThreads},
 		{"show version", "", "the version of this process", User, func(s *session, _ []string) { s.answer.printf("%s\n", s.process.Info().Version) }},
 	}
 }

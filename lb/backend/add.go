@@ -142,9 +142,15 @@ func (b *Backend) Remove(s *Server) error {
 	return nil
 }
 
-func (b *Backend) remove(s *Server) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// Removable tells whether Remove would succeed now, by the same errors.
+func (s *Server) Removable() error {
+	s.backend.mu.Lock()
+	defer s.backend.mu.Unlock()
+	return s.removable()
+}
+
+// removable is called under mu.
+func (s *Server) removable() error {
 	switch {
 	case s.absent:
 		return ErrRemoved
@@ -152,7 +158,19 @@ func (b *Backend) remove(s *Server) error {
 		return ErrFollowed
 	case s.admin&anyMaint == 0:
 		return ErrNotInMaintenance
-	case s.Queued() > 0 || !s.slots.Retire():
+	case s.Queued() > 0 || s.Served() > 0:
+		return ErrInUse
+	}
+	return nil
+}
+
+func (b *Backend) remove(s *Server) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := s.removable(); err != nil {
+		return err
+	}
+	if !s.slots.Retire() {
 		return ErrInUse
 	}
 	s.absent = true

@@ -76,9 +76,9 @@ func (s *Server) agentOrdered(r AgentReport) {
 	if r.Weight >= 0 {
 		weight := r.Weight
 		if r.Percent {
-			weight = percentOf(s.initialWeight, r.Weight)
+			weight = PercentOf(s.initialWeight, r.Weight)
 		}
-		s.setWeight(min(weight, maxWeight))
+		s.setWeight(min(weight, MaxWeight))
 	}
 	if r.MaxConn >= 0 {
 		s.setMaxConn(r.MaxConn)
@@ -109,11 +109,14 @@ func (s *Server) agentJudged(r AgentReport) {
 
 var agentWords = [...]string{AgentUp: "up", AgentDown: "down", AgentFailed: "fail", AgentStopped: "stopped"}
 
-// maxWeight is the most that a weight can be.
-const maxWeight = 256
+// MaxWeight is the most that a weight can be.
+const MaxWeight = 256
 
-// percentOf is that share of a weight, rounded up: only zero percent make it zero.
-func percentOf(weight, percent int) int { return (weight*percent + 99) / 100 }
+// PercentOf is that share of a weight, rounded down as HAProxy does, for agents and operators alike: 75 % of 1 is no weight at
+// all. It is MaxWeight at most.
+func PercentOf(weight, percent int) int {
+	return min(weight*min(percent, 100*MaxWeight)/100, MaxWeight)
+}
 
 // CheckInterval is the time until the next health check, by the state that the server is in now: "inter" when all is well,
 // "downinter" when it is down for certain, "fastinter" in between. Any goroutine may call it.

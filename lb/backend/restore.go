@@ -40,7 +40,7 @@ func (s *Server) Restore(v Saved) (taken bool) {
 		defer func() { b.started = started }()
 
 		if v.InitialWeight == s.initialWeight {
-			s.setWeight(min(max(v.Weight, 0), maxWeight))
+			s.setWeight(min(max(v.Weight, 0), MaxWeight))
 		}
 		s.check.on = !v.ChecksOff
 		s.agent.on = !v.AgentOff

@@ -15,11 +15,6 @@ var explanations = []explanation{
 		"The server is up as soon as its agent and its checks agree. The line names the one whose result came last, and which that is " +
 			"is chance where a check ends just as the agent has spoken.",
 	},
-	{
-		regexp.MustCompile(`\|Server light/a is (UP|DOWN), |\|backend light has no server`), false,
-		"HAProxy rounds a percentage of a weight down: 75% of 1 is no weight at all, and the server gets no more connections. " +
-			"sluice rounds up: only 0% is none.",
-	},
 }
 
 // explain tells why the i-th row is in one log only.
