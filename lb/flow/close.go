@@ -254,7 +254,7 @@ func (f *Flow) fill(r *tcplog.Record) {
 		FeConn:       int(fe.Flows.Value()),
 		Retries:      int(f.retries),
 		Redispatched: f.redispatched,
-		Counter:      fe.Process.Counter.Load(),
+		Counter:      f.number,
 		LogCounter:   fe.logCounter.Add(1) - 1,
 
 		FrontendID: fe.ID, BackendID: fe.ID, DefaultBackend: fe.DefaultBackend, Loop: f.loop.ID, Class: fe.Class, Offset: fe.Offset,

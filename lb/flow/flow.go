@@ -113,6 +113,7 @@ type Flow struct {
 	ended        termination
 	retries      int32
 	countedAt    uint32 // second on the loop's clock at which bytes were last added to the counters
+	number       uint32 // of the flow in the process, from 0
 
 	timer poller.Timer
 

@@ -133,7 +133,7 @@ func (f *Flow) headerFailed(why stats.ID, text string) {
 func (f *Flow) headerDone() {
 	f.headerEnd = f.loop.Now()
 	f.frontend.Stats.Add(f.loop.ID, stats.Sessions, 1)
-	f.frontend.Process.Counter.Add(1)
+	f.number = f.frontend.Process.Counter.Add(1) - 1
 	f.logConnect()
 	f.choose()
 }

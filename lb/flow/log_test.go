@@ -95,6 +95,19 @@ func TestLogCounts(t *testing.T) {
 	s.over()
 }
 
+// A flow keeps the number that it began with, whichever ends first.
+func TestLogNumbers(t *testing.T) {
+	s := newScript(t, scriptProxy(&config.Server{}), func(s *script) {
+		s.frontend.Format, _ = tcplog.ParseFormat("%ci:%cp [%t] %rt %lc", nil)
+	})
+	first, second := s.client(), s.client()
+	second.reset()
+	s.line("1 0")
+	first.reset()
+	s.line("0 1")
+	s.over()
+}
+
 // "option contstats" counts while a flow lasts, once a second; otherwise its end does. No byte is counted twice.
 func TestContStats(t *testing.T) {
 	for _, on := range []bool{false, true} {

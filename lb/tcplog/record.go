@@ -44,7 +44,7 @@ type Record struct {
 	SrvQueue, BeQueue int // %sq %bq: how many were ahead of this flow
 
 	UniqueID   string // %ID
-	Counter    uint32 // %rt: the process's count of flows
+	Counter    uint32 // %rt: the flow's number in the process
 	LogCounter uint32 // %lc: the frontend's count of log lines
 
 	LogASAP bool // the flow goes on: a '+' before %Tt, %Tu and %B
