@@ -173,7 +173,7 @@ func TestWatchdogOfAStoppedThread(t *testing.T) {
 	t.Parallel()
 	harness.NeedRoot(t, "to stop a thread (ptrace(2))")
 	if runtime.NumCPU() < 2 {
-		harness.Skip(t, "on one CPU a loop's thread cannot be told from others by its affinity")
+		t.Skip("on one CPU a loop's thread cannot be told from others by its affinity")
 	}
 	m, logs, addr := startManager(t, harness.ShortDir(t)+"/notify"), harness.ReceiveUDP(t), harness.Loopback(t)
 	b := harness.Start(t, config(logs, "", section("listen front", "bind "+addr, "server origin "+harness.Refused(t))),
