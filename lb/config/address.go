@@ -16,7 +16,10 @@ type AddressOptions struct {
 	AllowOffset    bool // "host:+10", "host:-10"
 	AllowInherited bool // fd@N
 	AllowUnix      bool // unix@PATH, abns@NAME and absolute paths
+	AllowPrefix    bool // "192.0.2.0/24:80", "[2001:db8::]/64:80"; with AllowPort, "*" for all ports, too
 }
+
+const maxPort = 65535
 
 // Addresses of a Unix socket hold at most 108 bytes (unix(7)); one of them is the NUL that ends a path, or that an
 // abstract name starts with.
@@ -51,7 +54,7 @@ func ParseAddresses(text string, o AddressOptions) ([]Address, error) {
 
 // ParseAddress reads one address:
 //
-//	[ipv4@|ipv6@|ip@|tcp@|tcp4@|tcp6@] [HOST] [":" [PORT["-"LAST] | "+"OFFSET | "-"OFFSET]]
+//	[ipv4@|ipv6@|ip@|tcp@|tcp4@|tcp6@] [HOST["/"BITS]] [":" [PORT["-"LAST] | "*" | "+"OFFSET | "-"OFFSET]]
 //	unix@PATH   /PATH   abns@NAME   fd@NUMBER
 //
 // HOST is a name, an IPv4 address, an IPv6 address with or without brackets, or "*", which like an empty one is the
@@ -82,8 +85,17 @@ func ParseAddress(text string, o AddressOptions) (Address, error) {
 		return Address{}, fmt.Errorf("a port is missing in '%s'", text)
 	}
 	a := Address{Family: family}
+	host, bits, prefixed := strings.Cut(host, "/")
+	if prefixed && !o.AllowPrefix {
+		return Address{}, fmt.Errorf("a prefix is not possible here: '%s'", text)
+	}
 	if err := a.setHost(host, text); err != nil {
 		return Address{}, err
+	}
+	if prefixed {
+		if err := a.setPrefix(bits, text); err != nil {
+			return Address{}, err
+		}
 	}
 	if err := a.setPort(port, text, o); err != nil {
 		return Address{}, err
@@ -138,6 +150,10 @@ func inheritedAddress(number, text string, o AddressOptions) (Address, error) {
 func cutPort(rest, text string, o AddressOptions) (host, port string, err error) {
 	if end := strings.LastIndexByte(rest, ']'); end >= 0 && strings.HasPrefix(rest, "[") {
 		host, rest = rest[:end+1], rest[end+1:]
+		if o.AllowPrefix && strings.HasPrefix(rest, "/") {
+			colon := strings.IndexByte(rest+":", ':')
+			host, rest = host+rest[:colon], rest[colon:]
+		}
 		if rest != "" && rest[0] != ':' {
 			return "", "", fmt.Errorf("only a port may follow the brackets in '%s'", text)
 		}
@@ -187,6 +203,22 @@ func (a *Address) setHost(host, text string) error {
 	return nil
 }
 
+// setPrefix fills Prefix in.
+func (a *Address) setPrefix(bits, text string) error {
+	if a.Host == "" || !a.IP.IsValid() {
+		return fmt.Errorf("only an address may have a prefix's length, unlike in '%s'", text)
+	}
+	n, err := strconv.ParseUint(bits, 10, 8)
+	if err != nil || int(n) > a.IP.BitLen() {
+		return fmt.Errorf("'%s' is not the length of a prefix in '%s'; one is a number from 0 to %d", bits, text, a.IP.BitLen())
+	}
+	a.Prefix = netip.PrefixFrom(a.IP, int(n))
+	if whole := a.Prefix.Masked(); whole != a.Prefix {
+		return fmt.Errorf("'%v' has bits behind its length in '%s'; the prefix is %v", a.Prefix, text, whole)
+	}
+	return nil
+}
+
 // checkName refuses what cannot be a host's name. Underscores are not for host names (RFC 952), but container networks
 // have names with them. A name whose last part is a number would be taken for an IPv4 address by some.
 func checkName(name, text string) error {
@@ -215,6 +247,12 @@ func (a *Address) setPort(port, text string, o AddressOptions) error {
 	var err error
 	switch {
 	case port == "":
+		return nil
+	case port == "*" && o.AllowPrefix:
+		if !a.Prefix.IsValid() && (!a.IP.IsValid() || a.IP.IsUnspecified()) {
+			return fmt.Errorf("all ports of '%s' would be other programs' too: name an address or a prefix", text)
+		}
+		a.Port, a.PortEnd = 1, maxPort
 		return nil
 	case port[0] == '+' || port[0] == '-':
 		if !o.AllowOffset {
@@ -276,6 +314,9 @@ func (a Address) String() string {
 		text += "[" + a.Host + "]"
 	default:
 		text += a.Host
+	}
+	if a.Prefix.IsValid() {
+		text += "/" + strconv.Itoa(a.Prefix.Bits())
 	}
 	switch {
 	case a.PortOffset:

@@ -8,7 +8,7 @@ import (
 // listenerKeywords are the lines that have options of their own. They come last in a proxy, servers at the very end.
 func listenerKeywords() []Keyword {
 	return []Keyword{
-		{Name: "bind", Sections: InFrontend | InListen, Syntax: "<address>[:<port>[-<port>]][,...] [<option>...]", Summary: "Addresses that the proxy listens on. A port range or a list makes several listeners that share the [options](#bind-options).",
+		{Name: "bind", Sections: InFrontend | InListen, Syntax: "<address>[/<bits>][:<port>[-<port>] | :*][,...] [<option>...]", Summary: "Addresses that the proxy listens on. A port range or a list makes several listeners that share the [options](#bind-options). Whole prefixes, `*` for all ports, and ranges of more than 1,000 ports of one address are an extension: the line has one listener for them, to which a program in the kernel brings the connections ([ebpf.md](ebpf.md#vip-lookup)).",
 			Example: "bind :8080 accept-proxy", minimum: 1, maximum: -1, behaviour: behaviour{parse: parseBind, print: printBinds}},
 		{Name: "default-server", Sections: inBackends, Syntax: "<option>...", Summary: "[Options](#server-options) of the servers on the lines below.",
 			Example: "default-server inter 5s maxconn 100", maximum: -1, strict: true, behaviour: behaviour{parse: parseDefaultServer}},
@@ -29,13 +29,18 @@ func parseBind(s *statement) {
 	if !ok {
 		return
 	}
-	addresses, err := ParseAddresses(text, AddressOptions{AllowPort: true, RequirePort: true, AllowRange: true, AllowUnix: true, AllowInherited: true})
+	addresses, err := ParseAddresses(text, AddressOptions{AllowPort: true, RequirePort: true, AllowRange: true, AllowUnix: true, AllowInherited: true, AllowPrefix: true})
 	if err != nil {
 		s.fail(err)
 		return
 	}
 	var sockets []Address
+	lookups := make(map[bool][]Address) // by whether they are of IPv6
 	for _, a := range addresses {
+		if a.looksUp() {
+			lookups[a.IP.Is6()] = append(lookups[a.IP.Is6()], a)
+			continue
+		}
 		for port := a.Port; port <= max(a.PortEnd, a.Port) && len(sockets) <= maxListeners; port++ {
 			one := a
 			one.Port, one.PortEnd = port, port
@@ -48,13 +53,29 @@ func parseBind(s *statement) {
 	}
 	bind := newBind(s.pos)
 	o := *s
-	o.bind, o.place, o.several = bind, OnBind, len(sockets) > 1
+	o.bind, o.place, o.several = bind, OnBind, len(sockets)+len(lookups) > 1
 	o.parseOptions(s.args[1:])
 	for _, socket := range sockets {
 		one := *bind
 		one.Address = socket
 		s.proxy.Binds = append(s.proxy.Binds, &one)
 	}
+	for _, six := range []bool{false, true} {
+		if addresses := lookups[six]; len(addresses) > 0 {
+			one := *bind
+			one.Address, one.Lookup = addresses[0], addresses
+			s.proxy.Binds = append(s.proxy.Binds, &one)
+		}
+	}
+}
+
+// manyPorts is the number of ports above which a range of one address is looked up rather than given a socket for each.
+const manyPorts = 1000
+
+// looksUp tells whether a listener hears of an address only by a lookup in the kernel. A range on all of the machine's addresses does
+// not: a lookup would take the ports of other programs, too.
+func (a Address) looksUp() bool {
+	return a.Prefix.IsValid() || a.PortEnd-a.Port >= manyPorts && a.IP.IsValid() && !a.IP.IsUnspecified()
 }
 
 func parseStatsSocket(s *statement) {

@@ -328,12 +328,17 @@ type Address struct {
 	PortOffset bool       // "+10", "-10": a server's port relative to the client's destination port
 	Path       string     // unix path or abstract name
 	FD         int        // fd@N
+	// Prefix is that of "192.0.2.0/24", where a keyword takes one; then IP is its first address. Not valid: a single address.
+	Prefix netip.Prefix
 }
 
-// Bind is one listening address: a line with several addresses or a port range gives several Binds that share the rest.
+// Bind is one listening address: a line with several addresses or a port range gives several Binds that share the rest. Prefixes
+// and large ranges of ports of a line, of one family, are one Bind, for one listener: see Lookup.
 type Bind struct {
-	Pos           Pos
-	Address       Address // one address, one port
+	Pos     Pos
+	Address Address // one address, one port; with Lookup the first of those
+	// Lookup has the addresses whose connections a kernel program must bring to the listener; empty: it listens on Address itself.
+	Lookup        []Address
 	Name          string
 	ID            int
 	AcceptProxy   bool

@@ -106,7 +106,11 @@ func printBinds(p *printer) {
 	key := p.key
 	for _, bind := range p.proxy.Binds {
 		p.key, p.bind = key, bind
-		p.line(OnBind, Quote(bind.Address.String()))
+		words := bind.Address.String()
+		for _, more := range bind.Lookup[min(1, len(bind.Lookup)):] {
+			words += "," + more.String()
+		}
+		p.line(OnBind, Quote(words))
 	}
 	p.bind = nil
 }

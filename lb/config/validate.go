@@ -38,6 +38,7 @@ func (l *loader) validate() {
 		l.validateTimeouts(p)
 		l.validateHealth(p)
 	}
+	l.validateLookups()
 	l.validateTracks()
 	l.validateNamespaces()
 	l.validateSections()
