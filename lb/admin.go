@@ -241,6 +241,10 @@ func (a *administration) SetFrontend(p *admin.Proxy, to admin.FrontendState) err
 		_ = each(quietly((*flow.Acceptor).Hold)) && each((*flow.Acceptor).Suspend)
 	case admin.Open:
 		if each((*flow.Acceptor).Listen) && failed.Load() == nil {
+			if err := a.lookup.restore(f); err != nil {
+				failed.Store(&err)
+				break
+			}
 			if err := a.steering.restore(f); err != nil {
 				a.say(config.Warning, fmt.Sprintf("Proxy %s: 'ebpf-steering' is off for it: %v", f.Name, err))
 			}

@@ -95,6 +95,9 @@ func (a *administration) Loops() []admin.Loop {
 // Steering is what the program has done that spreads connections over loops.
 func (a *administration) Steering() *admin.Steering { return a.steering.view(len(a.pollers)) }
 
+// Lookup is what the program has done that brings connections to prefixes to their listeners.
+func (a *administration) Lookup() *admin.Lookup { return a.lookup.view() }
+
 // ClearMaxima makes the loops' longest gaps begin anew.
 func (a *administration) ClearMaxima() {
 	for _, l := range a.pollers {

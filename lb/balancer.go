@@ -59,6 +59,7 @@ type Balancer struct {
 	admin     *administration // nil: there is neither a stats socket nor a statistics listener
 	stopping  atomic.Bool     // no more connections are taken
 	steering  *steering       // nil: the kernel spreads connections by its hash
+	lookup    *lookup         // nil: no bind needs it
 	// startupLogs is Options.StartupLogs.
 	startupLogs func() []string
 	loadProgram ebpf.Loader
@@ -282,6 +283,7 @@ func (b *Balancer) Start() error {
 	}
 	b.attachSteering()
 	b.startNamespaces()
+	b.lookup.activate(true)
 	b.checks.Start()
 	if b.admin != nil {
 		b.admin.start()
@@ -319,11 +321,21 @@ func (b *Balancer) SoftStop() {
 			b.admin.stopListening()
 		}
 		go func() {
-			b.everyLoop(func(i int) {
-				for _, a := range b.acceptors[i] {
-					a.Stop()
+			b.lookup.activate(false) // what comes now is another process's, or nobody's
+			stop := func(late bool) func(i int) {
+				return func(i int) {
+					for _, a := range b.acceptors[i] {
+						if b.lookup.late(a) == late {
+							a.Stop()
+						}
+					}
 				}
-			})
+			}
+			b.everyLoop(stop(false))
+			if b.lookup != nil {
+				time.Sleep(lookupGrace)
+				b.onLoops(stop(true))
+			}
 			b.sayStopped()
 			for b.process.Flows.Value() > 0 {
 				time.Sleep(10 * time.Millisecond)
@@ -395,6 +407,7 @@ func (b *Balancer) close() {
 	if b.admin != nil {
 		b.admin.close()
 	}
+	b.lookup.close()
 	b.steering.close()
 	b.spaces.stop()
 	b.mailers.stop()

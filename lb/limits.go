@@ -101,7 +101,7 @@ func newDemand(cfg *config.Config, override, loops int) demand {
 		d.fixed += 2*n + cfg.Global.StatsMaxConn // one waits at each socket for a place
 	}
 	d.fixed += logDescriptors(cfg)
-	d.fixed += steeringDescriptors(cfg, loops) + redirectDescriptors(cfg)
+	d.fixed += programDescriptors(cfg, loops) + redirectDescriptors(cfg)
 	for _, l := range cfg.Global.StatsListens {
 		d.fixed += 2 + cmp.Or(l.MaxConn, page.DefaultMaxConn)
 	}
@@ -132,6 +132,8 @@ func newDemand(cfg *config.Config, override, loops int) demand {
 // listenerDescriptors is the number of sockets that one bind opens at most: one for each loop that accepts there.
 func listenerDescriptors(bind *config.Bind, loops int) int {
 	switch {
+	case len(bind.Lookup) > 0:
+		return loops + 1 // while a port is looked for
 	case bind.Address.Family == config.Inherited:
 		return 1
 	case bind.Shards > 0:
@@ -142,16 +144,26 @@ func listenerDescriptors(bind *config.Bind, loops int) int {
 	return loops
 }
 
-// steeringDescriptors is what "ebpf-steering" has open: three tables, and a program and a table for each address.
-func steeringDescriptors(cfg *config.Config, loops int) int {
-	if steeringModes[cfg.Global.EBPFSteering] == 0 || loops < 2 {
-		return 0
-	}
-	n := 3
+// programDescriptors is what kernel programs have open. "ebpf-steering" has three tables, and a program and a table for each address;
+// VIP lookup has two tables, a program, and its place in the namespace.
+func programDescriptors(cfg *config.Config, loops int) (n int) {
+	steered, lookup := steeringModes[cfg.Global.EBPFSteering] != 0 && loops > 1, false
 	for _, proxy := range cfg.Proxies {
-		if !proxy.Disabled {
-			n += 2 * len(proxy.Binds)
+		if proxy.Disabled {
+			continue
 		}
+		for _, bind := range proxy.Binds {
+			lookup = lookup || len(bind.Lookup) > 0
+			if steered {
+				n += 2
+			}
+		}
+	}
+	if steered {
+		n += 3
+	}
+	if lookup {
+		n += 4
 	}
 	return n
 }

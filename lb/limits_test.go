@@ -116,4 +116,17 @@ func TestDemand(t *testing.T) {
 	if got := newDemand(cfg, 99, 4); got != want {
 		t.Errorf("with -n and splicing: %+v, want %+v", got, want)
 	}
+	// Programs: five addresses and what they share.
+	cfg.Global.EBPFSteering = "least"
+	if got := newDemand(cfg, 99, 4).fixed; got != want.fixed+3+2*5 {
+		t.Errorf("with steering: %d, want %d", got, want.fixed+3+2*5)
+	}
+	if got, off := newDemand(cfg, 99, 1).fixed, newDemand(&config.Config{Global: config.Global{Logs: logs}, Proxies: cfg.Proxies}, 99, 1).fixed; got != off {
+		t.Errorf("with steering and one loop: %d, want %d", got, off)
+	}
+	cfg.Global.EBPFSteering = ""
+	cfg.Proxies[1].Binds[0].Lookup = []config.Address{{}}
+	if got := newDemand(cfg, 99, 4).fixed; got != want.fixed+4+1 { // one while a port is looked for
+		t.Errorf("with a prefix: %d, want %d", got, want.fixed+5)
+	}
 }

@@ -19,7 +19,13 @@ import (
 
 func (b *Balancer) openFrontends(loops int) error {
 	var errs []error
+	b.openLookup(b.loadProgram)
 	for _, p := range b.config.Proxies {
+		if p.IsPage() && !p.Disabled {
+			for _, bind := range p.Binds {
+				b.lookup.exceptBind(bind)
+			}
+		}
 		if p.Disabled || p.Kind&config.Frontend == 0 || p.IsPage() {
 			continue
 		}
@@ -33,6 +39,11 @@ func (b *Balancer) openFrontends(loops int) error {
 			if err := b.openBind(p, f, bind, loops); err != nil {
 				errs = append(errs, at(bind.Pos, "cannot listen for '%s' on %s: %w", p.Name, bind.Address, err))
 			}
+		}
+	}
+	if len(errs) == 0 {
+		if err := b.lookup.prepare(); err != nil {
+			errs = append(errs, fmt.Errorf("VIP lookup: %w", err))
 		}
 	}
 	return errors.Join(errs...)
@@ -159,6 +170,13 @@ func (b *Balancer) openBind(p *config.Proxy, f *flow.Frontend, c *config.Bind, l
 		return err
 	}
 	bind.IsUnix = addr.IsUnix()
+	if len(c.Lookup) > 0 {
+		groups, err := b.openLookupBind(f, c, sockets, options)
+		for _, opened := range groups {
+			b.steer(bind, c, opened, members, b.accept(bind, opened, members), loops)
+		}
+		return err
+	}
 	listen := func() ([]*poller.Listener, error) {
 		return b.spaces.listenIn(c.Namespace, func() ([]*poller.Listener, error) { return listenAll(c, addr, options, sockets) })
 	}
@@ -168,16 +186,7 @@ func (b *Balancer) openBind(p *config.Proxy, f *flow.Frontend, c *config.Bind, l
 		return err
 	}
 	b.listeners = append(b.listeners, opened...)
-	moved := &acceptorsMoved{listen: listen, loops: members}
-	for i, loop := range members {
-		var ln *poller.Listener // none: its namespace is awaited
-		if len(opened) > 0 {
-			ln = opened[i*sockets/len(members)]
-		}
-		a := flow.NewAcceptor(b.process.Loops[loop], bind, ln)
-		b.acceptors[loop] = append(b.acceptors[loop], a)
-		moved.acceptors = append(moved.acceptors, a)
-	}
+	moved := &acceptorsMoved{listen: listen, loops: members, acceptors: b.accept(bind, opened, members)}
 	if c.Namespace != "" {
 		b.followBind(p, c, opened, moved)
 		if b.steering != nil {
@@ -185,10 +194,36 @@ func (b *Balancer) openBind(p *config.Proxy, f *flow.Frontend, c *config.Bind, l
 		}
 		return nil
 	}
-	if err := b.steering.group(f, opened, members, moved.acceptors, loops); err != nil {
-		b.say(config.Warning, fmt.Sprintf("config : [%s:%d] : 'ebpf-steering reuseport' is off for %s: %v", c.Pos.File, c.Pos.Line, addr, err))
+	if len(opened) > 0 {
+		b.lookup.except(opened[0].Addr())
 	}
+	b.steer(bind, c, opened, members, moved.acceptors, loops)
 	return nil
+}
+
+// accept shares the sockets of one address out among the loops that accept there.
+func (b *Balancer) accept(bind *flow.Bind, opened []*poller.Listener, members []int) []*flow.Acceptor {
+	acceptors := make([]*flow.Acceptor, len(members))
+	target := b.lookup.has(opened)
+	for i, loop := range members {
+		var ln *poller.Listener // none: its namespace is awaited
+		if len(opened) > 0 {
+			ln = opened[i*len(opened)/len(members)]
+		}
+		acceptors[i] = flow.NewAcceptor(b.process.Loops[loop], bind, ln)
+		b.acceptors[loop] = append(b.acceptors[loop], acceptors[i])
+		if target {
+			b.lookup.acceptors[acceptors[i]] = true
+		}
+	}
+	return acceptors
+}
+
+// steer lets a program choose among the sockets of one address, where "ebpf-steering" is on.
+func (b *Balancer) steer(bind *flow.Bind, c *config.Bind, opened []*poller.Listener, members []int, acceptors []*flow.Acceptor, loops int) {
+	if err := b.steering.group(bind.Frontend, opened, b.lookup.has(opened), members, acceptors, loops); err != nil {
+		b.say(config.Warning, fmt.Sprintf("config : [%s:%d] : 'ebpf-steering reuseport' is off for %s: %v", c.Pos.File, c.Pos.Line, c.Address, err))
+	}
 }
 
 // listenAll makes the sockets of one bind: all, or none.

@@ -22,6 +22,8 @@ type lookup struct {
 	missing error // why there is no kernel
 	rules   []ebpf.Rule
 	targets []lookupTarget // by their number
+	// acceptors are those of the targets. Complete before the loops run.
+	acceptors map[*flow.Acceptor]bool
 }
 
 type lookupTarget struct {
@@ -45,13 +47,13 @@ func (b *Balancer) openLookup(load ebpf.Loader) {
 	if n == 0 {
 		return
 	}
-	b.lookup = &lookup{}
+	b.lookup = &lookup{acceptors: make(map[*flow.Acceptor]bool)}
 	b.lookup.kernel, b.lookup.missing = ebpf.OpenLookup(ebpf.LookupOptions{Targets: n, Load: load})
 }
 
 // openLookupBind opens the sockets of a bind with a lookup: n of them on one address. Without the kernel's help a bind with
-// prefixes cannot be; large ranges of ports get sockets of their own, as small ones do.
-func (b *Balancer) openLookupBind(f *flow.Frontend, c *config.Bind, n int, o poller.ListenOptions) ([]*poller.Listener, error) {
+// prefixes cannot be; large ranges of ports get sockets of their own, as small ones do: n for each port.
+func (b *Balancer) openLookupBind(f *flow.Frontend, c *config.Bind, n int, o poller.ListenOptions) ([][]*poller.Listener, error) {
 	l := b.lookup
 	if l.kernel == nil {
 		for _, a := range c.Lookup {
@@ -99,28 +101,32 @@ func (b *Balancer) openLookupBind(f *flow.Frontend, c *config.Bind, n int, o pol
 	}
 	// Nobody is meant to come by the sockets' own address.
 	l.add(addr.AddrPort, ebpf.RefuseTarget)
-	return opened, nil
+	return [][]*poller.Listener{opened}, nil
 }
 
 // openEachPort opens n sockets for each port of a bind's ranges.
-func (b *Balancer) openEachPort(c *config.Bind, n int, o poller.ListenOptions) (opened []*poller.Listener, err error) {
+func (b *Balancer) openEachPort(c *config.Bind, n int, o poller.ListenOptions) (opened [][]*poller.Listener, err error) {
 	for _, a := range c.Lookup {
 		for port := a.Port; port <= a.PortEnd; port++ {
-			for range n {
-				ln, err := poller.Listen(poller.IP(netip.AddrPortFrom(a.IP, uint16(port))), o)
-				if err != nil {
+			of := make([]*poller.Listener, n)
+			for i := range of {
+				if of[i], err = poller.Listen(poller.IP(netip.AddrPortFrom(a.IP, uint16(port))), o); err != nil {
 					return nil, fmt.Errorf("port %d: %w", port, err)
 				}
-				b.listeners = append(b.listeners, ln)
-				opened = append(opened, ln)
+				b.listeners = append(b.listeners, of[i])
 			}
+			opened = append(opened, of)
 		}
 	}
 	return opened, nil
 }
 
-// warnUnlessLocal tells of a prefix whose packets the kernel does not take for its own. Only a local address can be bound to.
+// warnUnlessLocal tells of a prefix whose packets the kernel does not take for its own: an address that a local route covers can be
+// bound to. With IPv6 that is not so.
 func (b *Balancer) warnUnlessLocal(c *config.Bind, prefix netip.Prefix) {
+	if prefix.Addr().Is6() {
+		return
+	}
 	probe, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(prefix.Addr(), 0)))
 	if err == nil {
 		probe.Close()
@@ -137,12 +143,24 @@ func (l *lookup) add(addr netip.AddrPort, target int) {
 	l.rules = append(l.rules, ebpf.Rule{Prefix: netip.PrefixFrom(ip, ip.BitLen()), First: addr.Port(), Last: addr.Port(), Target: target})
 }
 
+// has tells whether sockets are a target's.
+func (l *lookup) has(opened []*poller.Listener) bool {
+	return l != nil && len(l.targets) > 0 && len(opened) > 0 && l.targets[len(l.targets)-1].listener == opened[0]
+}
+
 // except lets a socket of the process's own keep its address, though a prefix may cover it.
 func (l *lookup) except(addr poller.Addr) {
 	if l == nil || l.kernel == nil || addr.IsUnix() || !addr.IsValid() || addr.AddrPort.Addr().IsUnspecified() {
 		return
 	}
 	l.add(addr.AddrPort, ebpf.PassTarget)
+}
+
+// exceptBind is except for a bind whose sockets are opened elsewhere.
+func (l *lookup) exceptBind(c *config.Bind) {
+	if a := c.Address; a.IP.IsValid() && a.Port > 0 {
+		l.except(poller.IP(netip.AddrPortFrom(a.IP, uint16(a.Port))))
+	}
 }
 
 // prepare tells the program everything; it does nothing yet. Call it when all binds are open.
@@ -180,18 +198,8 @@ func (l *lookup) restore(f *flow.Frontend) error {
 	return nil
 }
 
-// serves tells whether a listener gets its connections from the program.
-func (l *lookup) serves(ln *poller.Listener) bool {
-	if l == nil || l.kernel == nil {
-		return false
-	}
-	for _, t := range l.targets {
-		if t.listener.Addr() == ln.Addr() {
-			return true
-		}
-	}
-	return false
-}
+// late tells whether an acceptor goes on for a while when the process stops.
+func (l *lookup) late(a *flow.Acceptor) bool { return l != nil && l.acceptors[a] }
 
 func (l *lookup) close() {
 	if l != nil && l.kernel != nil {

@@ -63,8 +63,9 @@ func (s *steering) seat(loop int) *ebpf.Seat {
 	return s.kernel.Seat(loop)
 }
 
-// group lets the program choose among the sockets of one address, once attached. members are the loops that accept there.
-func (s *steering) group(f *flow.Frontend, listeners []*poller.Listener, members []int, acceptors []*flow.Acceptor, loops int) error {
+// group lets the program choose among the sockets of one address, once attached. members are the loops that accept there; target: one
+// of the sockets is that of a lookup.
+func (s *steering) group(f *flow.Frontend, listeners []*poller.Listener, target bool, members []int, acceptors []*flow.Acceptor, loops int) error {
 	if s == nil || len(listeners) < 2 {
 		return nil
 	}
@@ -79,7 +80,11 @@ func (s *steering) group(f *flow.Frontend, listeners []*poller.Listener, members
 	for i, loop := range members {
 		of[loop] = i * len(listeners) / len(members)
 	}
-	g, err := s.kernel.Group(descriptors, of)
+	open := s.kernel.Group
+	if target {
+		open = s.kernel.LookupGroup
+	}
+	g, err := open(descriptors, of)
 	if err != nil {
 		return err
 	}

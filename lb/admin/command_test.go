@@ -202,7 +202,7 @@ func TestListings(t *testing.T) {
 		{"show queue", []string{"# backend server", "be - 0 0 0 - 0", "be s1 0 0 0 5 0", "static - 0"}, "s2"},
 		{"show queue nope", []string{"Can't find backend."}, "be"},
 		{"show tenants", []string{"# tenant namespace", "t blue 3 3 5 0 - 0 1000 0 - 2 - 0 0 7"}, "nope"},
-		{"show ebpf", []string{"steering: least, groups 1, hashed 3, stalled 2, gone 1\n", "# loop given", "1 9 0 9 4\n2 0 0 0 0\n"}, "off"},
+		{"show ebpf", []string{"lookup: rules 2, targets 1, given 50, passed 4, refused 3, gone 1\n", "steering: least, groups 1, hashed 3, stalled 2, gone 1\n", "# loop given", "1 9 0 9 4\n2 0 0 0 0\n"}, "off"},
 		{"show loops", []string{"# loop", "1 2 7 10 20 1000 3000 25 1000\n2 0 0 0 0 0 0 0 0\n"}, ""},
 		{"show sched", []string{"# loop turns", "1 10 100000 2 4 16 16 1000\n2 0 0 0 0 0 0 0\n"}, ""},
 		{"show activity", []string{"loops: 10 [ 10 0 ]\n", "accepted: 7 [ 7 0 ]\n", "max_loop_us: 1000 [ 1000 0 ]\n"}, ""},

@@ -18,7 +18,21 @@ type SteeredLoop struct {
 	PassedBy uint64 // times that it was not considered, because of a long turn
 }
 
+// Lookup is what VIP lookup did since the start.
+type Lookup struct {
+	Rules, Targets int
+	Given          uint64 // connections brought to a listener
+	Passed         uint64 // left to a listener on the very address
+	Refused        uint64 // to a listener's own address, by which nobody is meant to come
+	Gone           uint64 // for a listener that does not listen now
+}
+
 func (s *session) showEBPF([]string) {
+	if x := s.process.Lookup(); x == nil {
+		s.answer.printf("lookup: off\n")
+	} else {
+		s.answer.printf("lookup: rules %d, targets %d, given %d, passed %d, refused %d, gone %d\n", x.Rules, x.Targets, x.Given, x.Passed, x.Refused, x.Gone)
+	}
 	x := s.process.Steering()
 	if x == nil {
 		s.answer.printf("steering: off\n")

@@ -55,6 +55,7 @@ func (f *fake) Namespaces() []Namespace {
 	}
 }
 
+func (f *fake) Lookup() *Lookup { return &Lookup{2, 1, 50, 4, 3, 1} }
 func (f *fake) Resolvers() []Resolvers {
 	return []Resolvers{{"dns", []NameServer{{"ns1", []Counter{{"sent", 3}, {"nx", 1}}}}}}
 }

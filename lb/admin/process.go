@@ -17,6 +17,7 @@ type Process interface {
 	Proxies() []*Proxy // those that are not disabled, in the order of the configuration; always the same
 	Loops() []Loop
 	Steering() *Steering // nil: it is off
+	Lookup() *Lookup     // nil: it is off
 	Resolvers() []Resolvers
 	Tenants() []Tenant
 	Namespaces() []Namespace // in the order of the configuration

@@ -74,6 +74,12 @@ func (l *loader) coveredBy(p *Proxy, b *Bind) (all []*covered) {
 	if a := b.Address; len(b.Lookup) == 0 && a.IP.IsValid() && !a.IP.IsUnspecified() {
 		add(a, false)
 	}
+	if len(b.Lookup) > 0 && p.IsPage() {
+		l.alertAt(b.Pos, "a statistics listener cannot be on a prefix or a large range of ports")
+	}
+	if len(b.Lookup) > 0 && b.Namespace != "" {
+		l.alertAt(b.Pos, "'namespace' does not go with a prefix or a large range of ports yet, which the kernel looks up in the process's own")
+	}
 	if len(b.Lookup) > 0 && b.Interface != "" {
 		l.alertAt(b.Pos, "'interface' does not go with a prefix or a large range of ports, which the kernel looks up for all interfaces")
 	}
