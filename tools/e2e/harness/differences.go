@@ -26,6 +26,8 @@ const (
 	LoggerSockets Difference = "loses log lines when no descriptors are left"
 	// FlowMemory: sluice promises an idle flow for less than 1 KiB of its own memory.
 	FlowMemory Difference = "takes more than 3 KiB for an idle flow"
+	// Tenants: haproxy has no section that bounds what proxies take together.
+	Tenants Difference = "has no tenants"
 	// TruncatedAnswer: haproxy 2.6 takes an answer that a name server cut short for a failure; sluice asks again over TCP.
 	TruncatedAnswer Difference = "does not ask again over TCP for a DNS answer that was cut short"
 	// SavesStates: "server-state-save" is an extension.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -41,14 +42,29 @@ func Inside(namespace string) []string { return []string{"ip", "netns", "exec", 
 // Background runs a program until the test ends and returns its process id. Its children end with it.
 func Background(t testing.TB, command ...string) int {
 	t.Helper()
+	pid, stop := begin(t, command)
+	t.Cleanup(stop)
+	return pid
+}
+
+// Flood runs a program until stop is called, and no longer than the test. Its children end with it.
+func Flood(t testing.TB, command ...string) (stop func()) {
+	t.Helper()
+	_, stop = begin(t, command)
+	stop = sync.OnceFunc(stop)
+	t.Cleanup(stop)
+	return stop
+}
+
+func begin(t testing.TB, command []string) (pid int, stop func()) {
+	t.Helper()
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	return cmd.Process.Pid, func() {
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		cmd.Wait()
-	})
-	return cmd.Process.Pid
+	}
 }
