@@ -154,10 +154,10 @@ func (a *Acceptor) acceptOne() bool {
 		a.loop.Resume(a.watch)
 		return true
 	}
-	if !a.allow() {
+	if wait := a.allow(); wait > 0 {
 		b.release()
 		a.count(stats.RateReached)
-		a.pauseFor(100 * time.Millisecond)
+		a.pauseFor(wait)
 		return false
 	}
 	var socket poller.Socket
@@ -200,16 +200,17 @@ func (a *Acceptor) rates() (list [4]*Rate) {
 	return list
 }
 
-// allow counts one connection within all rates; false: one of them is reached, and nothing is counted.
-func (a *Acceptor) allow() bool {
+// allow counts one connection within all rates, and gives 0. If one of them is reached, nothing is counted, and it gives how long
+// that will be so: connections then come one by one, at the rate, and not many at once, which others would feel.
+func (a *Acceptor) allow() (wait time.Duration) {
 	rates := a.rates()
 	for i, r := range rates {
 		if r != nil && !r.Allow(a.loop.Now()) {
 			giveBack(rates[:i])
-			return false
+			return r.Wait(a.loop.Now())
 		}
 	}
-	return true
+	return 0
 }
 
 // disallow takes back what allow has counted, for a connection that was not there.

@@ -158,6 +158,36 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// Who waits as long as Wait says is let in by the next Allow, or told to wait again at the second's end; and what comes at a rate is
+// spread over the second.
+func TestRateWait(t *testing.T) {
+	r := &Rate{PerSecond: 100}
+	now := time.Hour
+	var times []time.Duration
+	for now < time.Hour+5*time.Second {
+		if r.Allow(now) {
+			times = append(times, now)
+			continue
+		}
+		now += r.Wait(now)
+	}
+	if n := len(times); n < 450 || n > 510 {
+		t.Errorf("%d in five seconds", n)
+	}
+	most, atOnce := 0, 0
+	for i := 1; i < len(times); i++ {
+		if times[i] != times[i-1] {
+			atOnce = 0
+		}
+		if atOnce++; times[i] > time.Hour+time.Second {
+			most = max(most, atOnce)
+		}
+	}
+	if most > 2 {
+		t.Errorf("%d were let in at once", most)
+	}
+}
+
 // Without a descriptor accepting pauses, says so once, and goes on when there is one.
 func TestDescriptorExhaustion(t *testing.T) {
 	s := newScript(t, scriptProxy(&config.Server{}))

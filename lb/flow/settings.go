@@ -197,6 +197,16 @@ func (r *Rate) Allow(now time.Duration) bool {
 	}
 }
 
+// Wait is how long at least Allow will refuse after it did so at now, if no other event is taken back: a millisecond or more, up to the
+// end of the second, when the count begins anew.
+func (r *Rate) Wait(now time.Duration) time.Duration {
+	wait := time.Second - now%time.Second
+	if room, before := int64(r.Limit())-int64(uint32(r.word.Load())), int64(r.before.Load()); room > 0 && before > 0 {
+		wait -= time.Duration(room * int64(time.Second) / before) // the share of the second before has melted so far by then
+	}
+	return max(wait, time.Millisecond)
+}
+
 // SetPerSecond changes the bound, from the next event on. Any goroutine may call it.
 func (r *Rate) SetPerSecond(n uint32) { atomic.StoreUint32(&r.PerSecond, n) }
 
