@@ -13,6 +13,11 @@ import (
 func Dial(t testing.TB, network, address string) Stream {
 	t.Helper()
 	conn, err := net.DialTimeout(network, address, Patience)
+	return dialled(t, conn, err)
+}
+
+func dialled(t testing.TB, conn net.Conn, err error) Stream {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,11 @@ const (
 	OperatorsListings Difference = "lists sessions in its own form, and has no show queue"
 	// StatisticsPage: the page is sluice's own, and so are the rules for changes made with it.
 	StatisticsPage Difference = "has a statistics page of its own"
+	// LateNamespaces: "late" is an extension, and haproxy opens each namespace once, at start.
+	LateNamespaces Difference = "knows the network namespaces of its start only"
+	// UnlistedNamespace: a PROXY header may name a namespace that the configuration does not have. For "namespace *", haproxy takes
+	// the listener's instead; sluice ends the flow.
+	UnlistedNamespace Difference = "takes another network namespace for one that it does not know"
 	// PatientChecks: where a server's answer can no longer become right, haproxy's built-in checks wait for more of it, up to
 	// their time limit, and tell a timeout; sluice ends the check at once and tells the answer.
 	PatientChecks Difference = "waits for the time limit after an answer that is wrong"

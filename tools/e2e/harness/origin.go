@@ -37,10 +37,15 @@ func Serve(t testing.TB, handle func(Stream)) *Origin {
 func ServeOn(t testing.TB, network, address string, handle func(Stream)) *Origin {
 	t.Helper()
 	l, err := net.Listen(network, address)
+	return serve(t, l, err, handle)
+}
+
+func serve(t testing.TB, l net.Listener, err error, handle func(Stream)) *Origin {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &Origin{Addr: address, l: l, conns: map[net.Conn]bool{}}
+	o := &Origin{Addr: l.Addr().String(), l: l, conns: map[net.Conn]bool{}}
 	go o.accept(handle)
 	t.Cleanup(o.Close)
 	return o
