@@ -243,7 +243,7 @@ func appendJSONString[T string | []byte](b []byte, s T) []byte {
 
 // appendJSONMessage appends a message of the process as an object.
 func appendJSONMessage[T string | []byte](b []byte, now time.Time, level Level, proxy string, message T) []byte {
-	b = now.AppendFormat(append(b, `{"time":"`...), "2006-01-02T15:04:05.000Z07:00")
+	b = now.AppendFormat(append(b, `{"time":"`...), "2006-01-02T15:04:05.000-07:00")
 	b = append(append(b, `","type":"message","level":"`...), level.String()...)
 	b = append(b, `","proxy":`...)
 	b = appendJSONName(b, proxy)
