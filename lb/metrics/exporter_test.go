@@ -57,7 +57,11 @@ func TestValues(t *testing.T) {
 		{"haproxy_server_queue_limit", "proxy=be server=s2", math.NaN()},
 		{"haproxy_server_check_failures_total", "proxy=be server=s2", math.NaN()},
 		{"haproxy_server_check_code", "proxy=be server=s1", 0},
-		{"haproxy_server_check_status", "proxy=be server=s1 state=L4OK", 0},
+		{"haproxy_server_check_status", "proxy=be server=s1 state=L4OK", 1},
+		{"haproxy_server_check_status", "proxy=be server=s1 state=L7OK", 0},
+		{"haproxy_server_check_duration_seconds", "proxy=be server=s1", 0.02},
+		{"haproxy_backend_agg_check_status", "proxy=be state=L4OK", 1},
+		{"haproxy_server_check_status", "proxy=be server=s4 state=L4OK", 0},
 		{"haproxy_server_connect_time_average_seconds", "proxy=be server=s1", 30},
 		{"haproxy_server_max_connect_time_seconds", "proxy=be server=s1", 60},
 		{"haproxy_server_last_session_seconds", "proxy=be server=s1", -1},
@@ -87,6 +91,7 @@ func TestValues(t *testing.T) {
 	for _, none := range [][2]string{
 		{"haproxy_server_check_status", "proxy=be server=s2 state=L4OK"}, // not checked
 		{"haproxy_server_check_code", "proxy=be server=s2"},
+		{"haproxy_server_check_duration_seconds", "proxy=be server=s4"},
 		{"sluice_server_queue_events_total", "proxy=be server=s2 event=granted"}, // no limit
 	} {
 		if _, _, found := find(all, none[0], none[1]); found {

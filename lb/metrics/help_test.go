@@ -92,6 +92,11 @@ func newFake(t testing.TB, text string) *fake {
 				t.Fatal(err)
 			}
 			x.Backend = b
+			for i, c := range p.Servers {
+				if c.Check.Enabled && !c.Backup { // a backup waits for its first check
+					b.Servers()[i].Checked(backend.CheckResult{Status: backend.CheckL4OK, Duration: 20 * time.Millisecond})
+				}
+			}
 		}
 		f.proxies = append(f.proxies, x)
 	}

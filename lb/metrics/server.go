@@ -33,8 +33,8 @@ var serverFamilies = []family{
 	{name: "haproxy_server_loadbalanced_total", kind: counter, help: "Flows that it was chosen for.", column: of("lbtot")},
 	{name: "haproxy_server_max_session_rate", kind: gauge, help: "Most flows that came in one second.", column: of("rate_max")},
 	{name: "haproxy_server_check_status", kind: gauge, help: "1 for what the last check ended with, if it is checked.", label: "state", names: checkStates, state: checkState},
-	{name: "haproxy_server_check_code", kind: gauge, help: "Code that the last check brought; 0: none.", column: checked("check_code", 1)},
-	{name: "haproxy_server_check_duration_seconds", kind: gauge, help: "Time that the last check took.", column: checked("check_duration", 1000)},
+	{name: "haproxy_server_check_code", kind: gauge, help: "Code that the last check brought; 0: none.", column: code},
+	{name: "haproxy_server_check_duration_seconds", kind: gauge, help: "Time that the last check took.", column: duration},
 	{name: "haproxy_server_client_aborts_total", kind: counter, help: "Flows that their client broke off.", column: of("cli_abrt")},
 	{name: "haproxy_server_server_aborts_total", kind: counter, help: "Flows that it broke off.", column: of("srv_abrt")},
 	{name: "haproxy_server_last_session_seconds", kind: gauge, help: "Time since the last flow was given to it; -1: none was.", column: of("lastsess")},
@@ -89,13 +89,21 @@ func checkState(r *admin.Row) float64 {
 	return float64(slices.Index(checkStates, v.String()))
 }
 
-// checked gives a column of servers that are checked; 0 where the check brought nothing.
-func checked(name string, divisor float64) func(*admin.Row) float64 {
-	value := columnOf(name)
-	return func(r *admin.Row) float64 {
-		if r.Value(checkColumn).Empty() {
-			return absent
-		}
-		return r.Value(value).Number() / divisor
+// code gives what a check brought, 0 where it was nothing, of servers that are checked.
+func code(r *admin.Row) float64 {
+	if r.Value(checkColumn).Empty() {
+		return absent
 	}
+	return r.Value(codeColumn).Number()
 }
+
+// duration is absent before the first check has ended.
+func duration(r *admin.Row) float64 {
+	v := r.Value(durationColumn)
+	if v.Empty() {
+		return absent
+	}
+	return v.Number() / 1000
+}
+
+var codeColumn, durationColumn = columnOf("check_code"), columnOf("check_duration")
