@@ -333,7 +333,7 @@ func (a *administration) SetAddress(s *backend.Server, to netip.AddrPort) error 
 func (n *names) relocate(server *backend.Server, to netip.AddrPort) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	s := n.servers[server]
+	s := n.of(server)
 	if s == nil {
 		return false
 	}

@@ -75,6 +75,11 @@ func (a *administration) AddServer(p *admin.Proxy, words []string) (notices []st
 			s.SetAdmin(backend.Ready)
 		}
 	}
+	if c.Resolvers != "" && c.Address.Host != "" {
+		if err := a.names.add(p.Proxy, s); err != nil {
+			notices = append(notices, err.Error())
+		}
+	}
 	return notices, nil
 }
 
@@ -116,6 +121,7 @@ func (a *administration) RemoveServer(s *backend.Server) error {
 		return err
 	}
 	a.checks.remove(s)
+	a.names.remove(s)
 	a.spaces.leave(s)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-lb/sluice/lb/backend"
@@ -27,7 +28,8 @@ type names struct {
 	// moved is told each change of a server's address and port, after its flows' target: for checks. It must not block.
 	moved []func(s *backend.Server, to netip.AddrPort)
 
-	servers map[*backend.Server]*namedServer // only read once it is made
+	// servers finds a *namedServer by its *backend.Server: under backends' locks too, where mu must not be taken.
+	servers sync.Map
 
 	mu       sync.Mutex // servers of one backend may ask different sections, each of which has a goroutine of its own
 	backends map[string][]*namedServer
@@ -40,8 +42,9 @@ type namedServer struct {
 	config *config.Server
 	server *backend.Server
 	group  *nameGroup
-	watch  *resolver.Watch
+	watch  atomic.Pointer[resolver.Watch] // read by hasten too
 
+	asked    string     // the name that is asked for: the configured one, until the operator gives another
 	host     string     // what it has its address from; of a service's server: its target, or empty
 	addr     netip.Addr // invalid: none
 	port     uint16
@@ -60,8 +63,10 @@ func (b *Balancer) openNames() error {
 		return err
 	}
 	n.tell = b.notice
-	for name := range n.backends {
-		fb := b.backends[name]
+	for _, fb := range b.backends {
+		if len(b.config.Resolvers) == 0 {
+			break
+		}
 		tell := fb.OnEvent
 		fb.OnEvent = func(e backend.Event) {
 			if tell != nil {
@@ -84,7 +89,7 @@ func newNames(cfg *config.Config, backends map[string]*flow.Backend) (*names, er
 		}
 		return nil, err
 	}
-	n := &names{set: set, servers: make(map[*backend.Server]*namedServer), backends: make(map[string][]*namedServer)}
+	n := &names{set: set, backends: make(map[string][]*namedServer)}
 	var errs []error
 	for _, p := range cfg.Proxies {
 		fb := backends[p.Name]
@@ -96,7 +101,7 @@ func newNames(cfg *config.Config, backends map[string]*flow.Backend) (*names, er
 				errs = append(errs, at(group.servers[0].config.Pos, "server '%s': %w", group.servers[0].config.Name, err))
 			}
 			for _, s := range group.servers {
-				n.servers[s.server] = s
+				n.servers.Store(s.server, s)
 			}
 		}
 	}
@@ -143,6 +148,7 @@ func (n *names) groups(p *config.Proxy, fb *flow.Backend) []*nameGroup {
 			names: n, proxy: p, config: c, server: server, group: g, host: c.Address.Host,
 			addr: target.Addr.Addr(), port: port(c.Address), resolved: !target.Unresolved,
 		}
+		s.asked = c.Address.Host
 		if s.introduced = true; query.Service {
 			s.host, s.port = "", 0
 		}
@@ -164,7 +170,7 @@ func (g *nameGroup) begin() error {
 		take(a)
 	})
 	for _, s := range g.servers {
-		s.watch = watch
+		s.watch.Store(watch)
 	}
 	if err == nil && slices.ContainsFunc(g.servers, func(s *namedServer) bool { return s.resolved }) {
 		watch.Assume() // init-addr has given addresses
@@ -257,15 +263,22 @@ func (s *namedServer) lose(why string) {
 // hasten has a server's name asked for when a check of it ran into the time-out of its connect, instead of when it is due:
 // it may have moved. It is called under the backend's lock.
 func (n *names) hasten(e backend.Event) {
-	if s := n.servers[e.Server]; s != nil && e.Check.Status == backend.CheckL4Timeout {
-		s.watch.Again()
+	if s := n.of(e.Server); s != nil && e.Check.Status == backend.CheckL4Timeout {
+		s.watch.Load().Again()
 	}
+}
+
+// of finds what is known of a server's name; nil: it has none that is asked for. Any goroutine may call it.
+func (n *names) of(server *backend.Server) *namedServer {
+	s, _ := n.servers.Load(server)
+	named, _ := s.(*namedServer)
+	return named
 }
 
 // NameStatus is what is known of a server's name.
 type NameStatus struct {
 	Backend, Server string
-	Name            string     // as configured
+	Name            string     // that is asked for
 	Target          string     // of a service: the host that the server stands for; empty: none
 	Addr            netip.Addr // invalid: none
 	Port            uint16
@@ -286,7 +299,7 @@ func (b *Balancer) Names() []NameStatus {
 	for _, p := range b.config.Proxies {
 		for _, s := range n.backends[p.Name] {
 			status := NameStatus{
-				Backend: p.Name, Server: s.config.Name, Name: s.config.Address.Host, Addr: s.addr, Port: s.port,
+				Backend: p.Name, Server: s.config.Name, Name: s.asked, Addr: s.addr, Port: s.port,
 				Failure: s.told.Failure, Stale: s.told.Stale, Valid: s.told.Valid,
 			}
 			if s.config.SRV() {

@@ -47,7 +47,7 @@ func (b *Balancer) restoreStates() {
 func (n *names) recall(server *backend.Server, e *statefile.Entry) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	s := n.servers[server]
+	s := n.of(server)
 	if s == nil || e.Name == "" || !e.Address.IsValid() || e.Port == 0 {
 		return
 	}
@@ -61,7 +61,7 @@ func (n *names) recall(server *backend.Server, e *statefile.Entry) {
 	s.host, s.resolved = target.Target, true
 	s.move(e.Address, target.Port)
 	s.server.SetResolved(true, s.host)
-	s.watch.Assume()
+	s.watch.Load().Assume()
 }
 
 // saved translates an entry.
@@ -99,9 +99,9 @@ var checkResults = map[backend.CheckOutcome]statefile.CheckResult{
 // WriteServerState writes the states of all servers, or those of the backend with the given name or id, as a server state
 // file: what "show servers state" shows. The error is the writer's, or that there is no such backend. Any goroutine may call it.
 func (b *Balancer) WriteServerState(w io.Writer, only string) error {
-	targets := make(map[[2]string]string) // of services' servers, by backend and server
+	names := make(map[[2]string]NameStatus) // by backend and server
 	for _, name := range b.Names() {
-		targets[[2]string{name.Backend, name.Server}] = name.Target
+		names[[2]string{name.Backend, name.Server}] = name
 	}
 	var wanted []*config.Proxy
 	for _, p := range b.config.Proxies {
@@ -119,8 +119,10 @@ func (b *Balancer) WriteServerState(w io.Writer, only string) error {
 				s := server.Config
 				e := stateOf(p, s, server.Status(), flow.TargetOf(server))
 				b.checks.owned(server).show(&e)
-				if s.SRV() {
-					e.Name, e.SRVRecord = targets[[2]string{p.Name, s.Name}], s.Address.Host
+				if name, asked := names[[2]string{p.Name, s.Name}]; s.SRV() {
+					e.Name, e.SRVRecord = name.Target, s.Address.Host
+				} else if asked {
+					e.Name = name.Name
 				}
 				if !yield(e) {
 					return

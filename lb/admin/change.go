@@ -34,7 +34,7 @@ func changes() []*command {
 		{"set maxconn global", "<number>", "connections of the process at once, 0: as at start", Admin, (*session).setMaxConnGlobal},
 		{"set maxconn server", "<backend>/<server> <number>", "connections to a server at once", Admin, (*session).setMaxConnServer},
 		{"set rate-limit", "connections|sessions global <number>", "new connections of the process per second, 0: no limit", Admin, (*session).setRateLimit},
-		{"set server", "<backend>/<server> <what> <value>", "a server's addr, agent, agent-addr, agent-port, check-addr, check-port, health, state, weight", Admin, (*session).setServer},
+		{"set server", "<backend>/<server> <what> <value>", "a server's addr, agent, agent-addr, agent-port, agent-send, check-addr, check-port, fqdn, health, state, weight", Admin, (*session).setServer},
 		{"set severity-output", "none|number|string", "how messages show their severity on this connection", User, (*session).setSeverity},
 		{"set timeout cli", "<seconds>", "idle time after which this connection ends", User, (*session).setTimeout},
 		{"set weight", "<backend>/<server> <number>[%]", "a server's weight", Admin, (*session).setWeightCommand},

@@ -81,8 +81,8 @@ func TestChanges(t *testing.T) {
 		{"set server be/s4 agent down", "agent checks are not enabled on this server.", nil, ""},
 		{"enable agent be/s4", "", agented, "true"},
 		{"enable agent be/s1", "Agent was not configured on this server, cannot enable.", nil, ""},
-		{"set server be/s1", "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | check-addr | check-port | health | state | weight", nil, ""},
-		{"set server be/s1 color red", "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | check-addr | check-port | health | state | weight", nil, ""},
+		{"set server be/s1", "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | check-port | fqdn | health | state | weight", nil, ""},
+		{"set server be/s1 color red", "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | check-port | fqdn | health | state | weight", nil, ""},
 
 		{"set server be/s1 addr 127.0.0.9 port 80", "IP changed from '127.0.0.1' to '127.0.0.9', port changed from '11' to '80' by 'stats socket command'", addr, "127.0.0.9:80"},
 		{"set server be/s1 addr 127.0.0.9 port 80", "no need to change the addr, no need to change the port by 'stats socket command'", addr, "127.0.0.9:80"},
@@ -104,6 +104,14 @@ func TestChanges(t *testing.T) {
 		{"set server be/s1 check-addr host", "invalid addr 'host'", nil, ""},
 		{"set server be/s1 check-addr ::1 at 3", "expects 'port', not 'at'", nil, ""},
 		{"set server be/s1 check-addr ::1 port", "provided port is not an integer", last, "s4 true invalid IP 82"},
+
+		{"set server be/s4 agent-send hello", "", last, "s4 hears hello"},
+		{"set server be/s4 agent-send", "'set server <srv> agent-send' expects a string.", nil, ""},
+		{"set server be/s1 agent-send hello", "agent checks are not enabled on this server", nil, ""},
+		{"set server be/s1 fqdn new.test", "be/s1 changed its FQDN from old to new.test by 'stats socket command'", last, "s1 is new.test"},
+		{"set server be/s1 fqdn old", "no need to change the FDQN", nil, ""},
+		{"set server be/s1 fqdn bad", "invalid", nil, ""},
+		{"set server be/s1 fqdn", "set server <b>/<s> fqdn requires a FQDN.", nil, ""},
 
 		{"set rate-limit connections global 5", "", rates, "5 0"},
 		{"set rate-limit sessions global 6", "", rates, "5 6"},

@@ -96,6 +96,17 @@ func (f *fake) SetCheck(s *backend.Server, agent bool, address netip.Addr, port 
 	f.shut = append(f.shut, fmt.Sprint(s.Name, " ", agent, " ", address, " ", port))
 	return nil
 }
+func (f *fake) SetName(s *backend.Server, name string) (string, error) {
+	if name == "bad" {
+		return "", errors.New("invalid")
+	}
+	f.shut = append(f.shut, s.Name+" is "+name)
+	return "old", nil
+}
+func (f *fake) SetAgentSend(s *backend.Server, text string) error {
+	f.shut = append(f.shut, s.Name+" hears "+text)
+	return nil
+}
 func (f *fake) SetRates(connections, sessions int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -35,6 +35,11 @@ type Process interface {
 	// RemoveServer is backend.Backend.Remove, and ends what else there is of the server.
 	RemoveServer(s *backend.Server) error
 
+	// SetName changes the name that a server's address comes from, and gives the one before.
+	SetName(s *backend.Server, name string) (before string, err error)
+	// SetAgentSend changes what a server's agent is told.
+	SetAgentSend(s *backend.Server, text string) error
+
 	// SetCheck changes where a server's health checks go, or its agent: an invalid address, and port 0, stay as they are.
 	SetCheck(s *backend.Server, agent bool, address netip.Addr, port uint16) error
 

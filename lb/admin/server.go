@@ -142,8 +142,10 @@ var setters = map[string]func(s *session, x *server, arguments []string){
 	"agent":      (*session).setAgent,
 	"agent-addr": func(s *session, x *server, arguments []string) { s.setCheckAddress(x, true, arguments) },
 	"agent-port": func(s *session, x *server, arguments []string) { s.setCheckPort(x, true, arguments) },
+	"agent-send": (*session).setAgentSend,
 	"check-addr": func(s *session, x *server, arguments []string) { s.setCheckAddress(x, false, arguments) },
 	"check-port": func(s *session, x *server, arguments []string) { s.setCheckPort(x, false, arguments) },
+	"fqdn":       (*session).setName,
 	"health":     (*session).setHealth,
 	"state":      (*session).setState,
 	"weight":     func(s *session, x *server, arguments []string) { s.setWeight(x, first(arguments)) },
@@ -262,6 +264,36 @@ func (s *session) setCheckPort(x *server, agent bool, arguments []string) {
 	}
 	if port, ok := s.port(arguments); ok {
 		s.setCheck(x, agent, netip.Addr{}, port)
+	}
+}
+
+func (s *session) setAgentSend(x *server, arguments []string) {
+	if !s.checkable(x, true) {
+		return
+	}
+	if len(arguments) == 0 {
+		s.answer.fail("'set server <srv> agent-send' expects a string.")
+		return
+	}
+	if err := s.process.SetAgentSend(x.Server, arguments[0]); err != nil {
+		s.answer.fail("%v", err)
+	}
+}
+
+// setName is "set server <b>/<s> fqdn <name>".
+func (s *session) setName(x *server, arguments []string) {
+	if len(arguments) == 0 {
+		s.answer.fail("set server <b>/<s> fqdn requires a FQDN.")
+		return
+	}
+	before, err := s.process.SetName(x.Server, arguments[0])
+	switch {
+	case err != nil:
+		s.answer.fail("%v", err)
+	case before == arguments[0]:
+		s.answer.message(severityNotice, "no need to change the FDQN")
+	default:
+		s.answer.message(severityNotice, "%s/%s changed its FQDN from %s to %s by 'stats socket command'", x.proxy.Name, x.Name, before, arguments[0])
 	}
 }
 

@@ -12,19 +12,25 @@ import (
 
 // newAgentProbe makes the check that asks a server's agent: the manual, 5.2, "agent-check".
 func newAgentProbe(s *Server, p *config.Proxy, cfg *config.Server) *probe {
+	s.agentInter = cfg.Check.AgentInter
+	s.SetAgentSend(cfg.Check.AgentSend)
+	run := func(p *probe) { s.ask(s.conversation.Load(), p, s.server.AgentReported) }
+	interval := func() time.Duration { return cfg.Check.AgentInter }
+	return &probe{server: s, run: run, interval: interval, enabled: s.server.AgentEnabled}
+}
+
+// SetAgentSend changes what the agent is told, from the next conversation on; empty: nothing. Any goroutine may call it.
+func (s *Server) SetAgentSend(text string) {
 	sc := &script{okStatus: backend.CheckNoted, parts: true}
-	sc.limits(p, cfg.Check.AgentInter)
+	sc.limits(s.proxy, s.agentInter)
 	// The agent's connections are not the server's: no PROXY header, no SOCKS4.
 	sc.steps = []step{{do: (&connectStep{}).do}}
-	if cfg.Check.AgentSend != "" {
-		sc.say([]byte(cfg.Check.AgentSend))
+	if text != "" {
+		sc.say([]byte(text))
 	}
 	e := &expectation{judge: judgeAgent}
 	sc.steps = append(sc.steps, step{do: e.do})
-	s.conversation = sc
-	run := func(p *probe) { s.ask(sc, p, s.server.AgentReported) }
-	interval := func() time.Duration { return cfg.Check.AgentInter }
-	return &probe{server: s, run: run, interval: interval, enabled: s.server.AgentEnabled}
+	s.conversation.Store(sc)
 }
 
 // ask makes one conversation with the agent, and tells what came of it, unless it was stopped.

@@ -85,7 +85,7 @@ func TestAgentConversation(t *testing.T) {
 			s := newBed(t, fmt.Sprintf("backend b\n  mode tcp\n  timeout connect 1s\n  timeout server 1s\n  server s 127.0.0.1:1 send-proxy agent-check agent-inter 250ms agent-port %d %s\n",
 				test.agent(t), args), Options{}).servers["b"]
 			told, got := 0, ""
-			s.ask(s.conversation, s.agent, func(r backend.AgentReport) { told, got = told+1, shown(r.Result) })
+			s.ask(s.conversation.Load(), s.agent, func(r backend.AgentReport) { told, got = told+1, shown(r.Result) })
 			if got != test.want || told != 1 {
 				t.Errorf("got %q (%d times), want %q", got, told, test.want)
 			}

@@ -146,9 +146,10 @@ type Server struct {
 	id      int
 	maxConn int
 
-	health, agent       *probe  // nil: none
-	check               check   // what health does
-	conversation        *script // what agent goes through
+	health, agent       *probe                 // nil: none
+	check               check                  // what health does
+	conversation        atomic.Pointer[script] // what agent goes through
+	agentInter          time.Duration
 	target, agentTarget atomic.Pointer[Target]
 }
 

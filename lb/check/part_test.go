@@ -41,7 +41,7 @@ func TestServersAreHeardOut(t *testing.T) {
 			if test.lines != "" {
 				s.check(s.health, func(backend.CheckResult) { close(decided) })
 			} else {
-				s.ask(s.conversation, s.agent, func(backend.AgentReport) { close(decided) })
+				s.ask(s.conversation.Load(), s.agent, func(backend.AgentReport) { close(decided) })
 			}
 			if err := <-ended; err != io.EOF {
 				t.Errorf("the server saw %v instead of the end", err)
