@@ -310,7 +310,12 @@ func (s *scene) pictures(b *browser) {
 		name, theme   string
 		width, height int64
 		scale         float64
-	}{{"light", "light", 1600, 1180, 1}, {"dark", "dark", 1600, 1180, 1}, {"phone", "light", 390, 1500, 1.5}} {
+		script        string
+	}{
+		{"light", "light", 1600, 1180, 1, ""}, {"dark", "dark", 1600, 1180, 1, ""}, {"phone", "light", 390, 1500, 1.5, ""},
+		{"changes", "light", 1600, 900, 1, `document.querySelectorAll('input[aria-label^="Select postgres/db"]').forEach(b => b.click()); part('postgres').scrollIntoView({block: 'center'}); document.querySelector('[data-action=maint]').click()`},
+	} {
+		b.do(x.name, chromedp.Evaluate[chromedp.Void](x.script))
 		view := []chromedp.EmulateViewportOption{chromedp.EmulateScale(x.scale)}
 		if x.width < 500 {
 			view = append(view, chromedp.EmulateMobile)

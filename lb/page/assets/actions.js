@@ -2,11 +2,12 @@
 
 let token = '';
 
+// kinds of actions: name, label, and what is asked before those that take something away.
 const kinds = [
-  ['State', [['ready', 'Ready'], ['drain', 'Drain'], ['maint', 'Maintenance', true]]],
-  ['Health', [['hrunn', 'Up'], ['hnolb', 'Stopping', true], ['hdown', 'Down', true], ['ehlth', 'Checks on'], ['dhlth', 'Checks off', true]]],
-  ['Agent', [['arunn', 'Up'], ['adown', 'Down', true], ['eagent', 'On'], ['dagent', 'Off', true]]],
-  ['Sessions', [['shutdown', 'Shut down', true]]],
+  ['State', [['ready', 'Ready'], ['drain', 'Drain'], ['maint', 'Maintenance', 'Put into maintenance']]],
+  ['Health', [['hrunn', 'Up'], ['hnolb', 'Stopping', 'Take for stopping'], ['hdown', 'Down', 'Take for down'], ['ehlth', 'Checks on'], ['dhlth', 'Checks off', 'Stop health checks']]],
+  ['Agent', [['arunn', 'Up'], ['adown', 'Down', 'Take the agent for down'], ['eagent', 'On'], ['dagent', 'Off', 'Ask the agent no more']]],
+  ['Sessions', [['shutdown', 'Shut down', 'Shut down all sessions']]],
 ];
 
 function makeActions() {
@@ -15,7 +16,7 @@ function makeActions() {
   for (const [name, members] of kinds) {
     const part = element('span', { className: 'kind', role: 'group', ariaLabel: name }, element('span', { className: 'label', textContent: name }));
     for (const [action, label, harsh] of members) {
-      part.append(element('button', { type: 'button', 'data-action': action, className: harsh ? 'harsh' : '', textContent: label, onclick: () => act(action, name + ': ' + label.toLowerCase(), harsh) }));
+      part.append(element('button', { type: 'button', 'data-action': action, className: harsh ? 'harsh' : '', textContent: label, onclick: () => act(action, harsh || name + ': ' + label.toLowerCase(), !!harsh) }));
     }
     bar.append(part);
   }
@@ -45,18 +46,18 @@ function ask(title, text, list, yes) {
 
 async function act(action, words, harsh) {
   const names = [...selected];
-  if (harsh && !await ask(words, names.length === 1 ? 'This server is changed:' : 'These ' + count(names.length) + ' servers are changed:', names, words)) return;
+  if (harsh && !await ask(words + '?', names.length === 1 ? 'This server:' : 'These ' + count(names.length) + ' servers:', names, words)) return;
   const form = new URLSearchParams({ action });
   for (const name of names) form.append('s', name);
   try {
     const answer = await fetch(address(''), { method: 'POST', headers: { 'X-Sluice-Token': token }, body: form });
-    if (!answer.ok) { toast(words + ' was refused: ' + (await answer.text()).trim(), true); return; }
+    if (!answer.ok) { toast(words + ': refused. ' + (await answer.text()).trim(), true); return; }
     const results = await answer.json(), failed = results.filter(r => !r.ok);
-    if (failed.length < results.length) toast(words + ' done for ' + count(results.length - failed.length) + (results.length - failed.length === 1 ? ' server' : ' servers') + '.');
+    if (failed.length < results.length) toast(words + ': done for ' + count(results.length - failed.length) + (results.length - failed.length === 1 ? ' server' : ' servers') + '.');
     for (const r of failed.slice(0, 5)) toast(r.server + ': ' + r.text, true);
     if (failed.length > 5) toast('… and ' + count(failed.length - 5) + ' more failed.', true);
   } catch (e) {
-    toast(words + ' failed: no answer.', true);
+    toast(words + ': no answer.', true);
   }
   poll(true);
 }
