@@ -61,7 +61,7 @@ func (a *administration) pageFrontend(p *config.Proxy) *admin.Frontend {
 	}
 	for _, b := range p.Binds {
 		x.Binds = append(x.Binds, admin.Bind{
-			ID: b.ID, Name: b.Name, Address: b.Address.String(), Limit: b.MaxConn, Stats: stats.New(1), Flows: new(stats.Gauge),
+			ID: b.ID, Name: b.Name, Address: b.Address.String(), Stats: stats.New(1), Flows: new(stats.Gauge),
 		})
 	}
 	w.binds = x.Binds

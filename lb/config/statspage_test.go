@@ -114,6 +114,7 @@ func TestStatisticsListenersRefused(t *testing.T) {
 		{head + "use_backend b\nbackend b", "listen 'x' : 'use_backend' cannot stand in a statistics listener: sluice balances TCP only"},
 		{head + "default_backend b\nbackend b", "listen 'x' : 'default_backend' cannot stand in a statistics listener: sluice balances TCP only"},
 		{head + "bind :2 accept-proxy", "bind : a PROXY header cannot be expected by a statistics listener"},
+		{head + "bind 192.0.2.0/24:2", "a statistics listener cannot be on a prefix or a large range of ports"},
 		{head + "http-request deny unless LOCALHOST", "'http-request deny' is about HTTP, and sluice balances TCP only"},
 		{head + "http-request use-service lua.x", "'http-request use-service' 'lua.x' is known to HAProxy but not supported by sluice, only 'prometheus-exporter' is"},
 		{head + "stats admin TRUE now", "'stats admin': expects 'if' or 'unless' with a condition, not 'TRUE now'"},
@@ -154,6 +155,8 @@ func TestStatisticsListenersWarned(t *testing.T) {
 		{"defaults\n mode http\n option httplog\nlisten x\n bind :1\n stats enable\nlisten y\n bind :2\n stats enable", "'option httplog' has no effect: statistics listeners do without it, and all else is TCP"},
 		{"defaults\n timeout http-request 5s\nlisten x\n bind :1\nlisten y\n mode http\n bind :2\n stats enable", "'timeout http-request' has an effect in statistics listeners only"},
 		{"listen x\n bind :1\n mode http\n stats admin if TRUE", "listen 'x' : 'stats admin' without 'stats auth': whoever can connect and meets its condition may change servers"},
+		{"listen x\n bind :1 maxconn 5\n mode http\n stats enable", "bind : 'maxconn' has no effect in a statistics listener"},
+		{"listen x\n bind :1 thread 1\n mode http\n stats enable", "bind : 'thread' has no effect in a statistics listener"},
 		{"listen x\n bind :1\n mode http\n stats enable\n rate-limit sessions 5", "listen 'x' : 'rate-limit sessions' has no effect in a statistics listener"},
 	} {
 		_, diagnostics := load("warned", test.text+"\n")

@@ -94,6 +94,15 @@ func (l *loader) settlePage(p *Proxy) {
 		if b.AcceptProxy || b.ExpectProxyL4 {
 			l.alertAt(b.Pos, "bind : a PROXY header cannot be expected by a statistics listener")
 		}
+		for _, option := range []struct {
+			name  string
+			given bool
+		}{{"maxconn", b.MaxConn > 0}, {"thread", len(b.Threads) > 0}, {"shards", b.Shards > 0}} {
+			if option.given {
+				l.warnAt(b.Pos, "bind : '%s' has no effect in a statistics listener", option.name)
+			}
+		}
+		b.MaxConn, b.Threads, b.Shards = 0, nil, 0
 	}
 	var idle []string
 	for name, given := range map[string]bool{
