@@ -51,6 +51,7 @@ type Balancer struct {
 	news      *healthNews
 	states    *savedStates   // with which servers start
 	saver     *stateSaver    // nil: states are not saved
+	guard     *guard         // nil: there is none
 	redirect  *ebpf.Redirect // nil: no proxy wants it, or the kernel does not have it
 	mailers   *emailAlerts
 	names     *names
@@ -116,12 +117,16 @@ func Open(cfg *config.Config, o Options) (*Balancer, error) {
 	if err == nil {
 		err = b.openAdmin(o.Pipes)
 	}
+	if err == nil {
+		err = b.openGuard(b.loadProgram)
+	}
 	if err != nil {
 		b.close()
 		return nil, err
 	}
 	b.joinServers()
 	b.openRedirect(loops, b.loadProgram)
+	b.attachGuard()
 	b.restoreStates()
 	return b, nil
 }
@@ -419,5 +424,8 @@ func (b *Balancer) close() {
 	b.news.close()
 	if b.redirect != nil {
 		b.redirect.Close()
+	}
+	if b.guard != nil {
+		b.guard.Close()
 	}
 }

@@ -101,7 +101,7 @@ func newDemand(cfg *config.Config, override, loops int) demand {
 		d.fixed += 2*n + cfg.Global.StatsMaxConn // one waits at each socket for a place
 	}
 	d.fixed += logDescriptors(cfg)
-	d.fixed += programDescriptors(cfg, loops) + redirectDescriptors(cfg)
+	d.fixed += programDescriptors(cfg, loops) + redirectDescriptors(cfg) + guardDescriptors(cfg)
 	for _, l := range cfg.Global.StatsListens {
 		d.fixed += 2 + cmp.Or(l.MaxConn, page.DefaultMaxConn)
 	}
@@ -174,6 +174,14 @@ func redirectDescriptors(cfg *config.Config) int {
 		return 0
 	}
 	return 8
+}
+
+// guardDescriptors is what "ebpf-guard" has open: tables, those of its variables too, a program, and a link for each interface.
+func guardDescriptors(cfg *config.Config) int {
+	if cfg.Global.EBPFGuard == nil {
+		return 0
+	}
+	return 9 + len(cfg.Global.EBPFGuard.Interfaces)
 }
 
 // logDescriptors counts the different places that logs go to.

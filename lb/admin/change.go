@@ -18,8 +18,10 @@ func changes() []*command {
 		}
 	}
 	return []*command{
+		{"add guard deny", "<address>|<prefix>", "drop all packets of these sources", Admin, (*session).addGuardDeny},
 		{"add server", "<backend>/<server> <address> [<keyword>...]", "a new server, in maintenance and unchecked until it is enabled", Admin, (*session).addServer},
 		{"clear counters", "[all]", "forget maxima, or with 'all' (level admin) everything that was counted", Operator, (*session).clearCounters},
+		{"del guard deny", "<address>|<prefix>", "drop them no more", Admin, (*session).delGuardDeny},
 		{"del server", "<backend>/<server>", "remove a server that is in maintenance and has no flows", Admin, (*session).delServer},
 		{"disable agent", "<backend>/<server>", "ask the server's agent no more", Admin, onServer(func(s *session, x *server) { x.SetAgentEnabled(false) })},
 		{"disable frontend", "<frontend>", "free the frontend's ports for a while", Admin, (*session).disableFrontend},

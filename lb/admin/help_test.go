@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ type fake struct {
 	state    map[string]FrontendState
 	maxConn  int
 	sessions []Session
+	denied   []netip.Prefix
 	shut     []string
 	info     Info
 	events   events
@@ -43,6 +45,17 @@ func (f *fake) Info() Info {
 func (f *fake) Proxies() []*Proxy { return f.proxies }
 func (f *fake) Loops() []Loop {
 	return []Loop{{Thread: os.Getpid(), Flows: 2, Accepted: 7, Turns: 10, Events: 20, Busy: time.Second, Waiting: 3 * time.Second, LongestGap: time.Millisecond, Gaps: []uint64{0, 5, 4, 0, 1}}, {}}
+}
+func (f *fake) Guard() (*Guard, error) {
+	return &Guard{Interfaces: []string{"eth0 (native)"}, Denied: f.denied, DropsDenied: 5, DropsSource: 4, DropsPrefix: 3, SYNs: 20, Opaque: 1}, nil
+}
+func (f *fake) Deny(p netip.Prefix) error { f.denied = append(f.denied, p); return nil }
+func (f *fake) Allow(p netip.Prefix) (bool, error) {
+	i := slices.Index(f.denied, p)
+	if i >= 0 {
+		f.denied = slices.Delete(f.denied, i, i+1)
+	}
+	return i >= 0, nil
 }
 func (f *fake) Steering() *Steering {
 	return &Steering{Mode: "least", Groups: 1, Hashed: 3, Stalled: 2, Gone: 1, Loops: []SteeredLoop{{9, 0, 9, 4}, {}}}

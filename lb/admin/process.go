@@ -16,8 +16,11 @@ type Process interface {
 	Info() Info
 	Proxies() []*Proxy // those that are not disabled, in the order of the configuration; always the same
 	Loops() []Loop
-	Steering() *Steering // nil: it is off
-	Lookup() *Lookup     // nil: it is off
+	Steering() *Steering    // nil: it is off
+	Lookup() *Lookup        // nil: it is off
+	Guard() (*Guard, error) // nil: it is off
+	Deny(netip.Prefix) error
+	Allow(netip.Prefix) (found bool, err error)
 	Resolvers() []Resolvers
 	Tenants() []Tenant
 	Namespaces() []Namespace // in the order of the configuration

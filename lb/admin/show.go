@@ -19,6 +19,7 @@ func listings() []*command {
 		{"show errors", "[<proxy>]", "requests and answers that could not be understood: none, nothing above TCP is read", Operator, (*session).showErrors},
 		{"show events", "[<ring>] [-w] [-n]", "lines of a ring; without a name, the rings", Operator, (*session).showEvents},
 		{"show fd", "[<number>]", "the descriptors, and the flows that they belong to", Operator, (*session).showFD},
+		{"show guard", "[deny]", "what the source guard has dropped, or its deny list", User, (*session).showGuard},
 		{"show info", "[typed|json] [desc] [float]", "the process as a whole", User, (*session).showInfo},
 		{"show loops", "", "flows and load of each loop", User, (*session).showLoops},
 		{"show namespaces", "", "network namespaces, and their sockets", User, (*session).showNamespaces},

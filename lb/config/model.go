@@ -81,6 +81,7 @@ type Global struct {
 	BusyPolling   bool
 	NoSplice      bool
 	NoReusePort   bool   // noreuseport
+	EBPFGuard     *Guard // ebpf-guard; nil: none
 	EBPFSteering  string // ebpf-steering reuseport: cpu, least, off, or "" if it is not there
 	NoGetAddrInfo bool
 	SetDumpable   bool

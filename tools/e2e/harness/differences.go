@@ -65,6 +65,8 @@ const (
 	WatchLingers Difference = "keeps a connection on which show events was ended"
 	// PostgresErrors: of a PostgreSQL server's error haproxy tells the severity alone, sluice the message as well.
 	PostgresErrors Difference = "tells a PostgreSQL error without its message"
+	// KernelPrograms: "ebpf-guard" and "option sockmap" are extensions.
+	KernelPrograms Difference = "has no kernel programs"
 	// ServiceManager: haproxy speaks to systemd with -Ws alone, and has no watchdog there.
 	ServiceManager Difference = "speaks to systemd as a master process alone"
 )
