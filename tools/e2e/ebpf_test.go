@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -344,5 +345,48 @@ func TestProgramsWithoutPrivileges(t *testing.T) {
 	_, said, code := harness.Exec(t, nil, without[0], append(without[1:], harness.Subject.Path, "-f", file)...)
 	if code != 1 || !strings.Contains(said, "p.cfg:7]") || !strings.Contains(said, "VIP lookup needs Linux 5.9 or later and CAP_BPF and CAP_NET_ADMIN") {
 		t.Errorf("exit code %d: %s", code, said)
+	}
+}
+
+// The recipes of docs/ebpf.md work as they are written.
+func TestRecipesOfPrograms(t *testing.T) {
+	harness.NeedRoot(t, "to load programs and make namespaces")
+	t.Parallel() // it mostly waits
+	page, err := os.ReadFile("../../docs/ebpf.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := harness.ShortDir(t)
+	if err := os.Symlink(harness.Subject.Path, filepath.Join(directory, "sluice")); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{
+		"sluice-steering": {"1 3\n2 3\n3 3\n4 3\n", "steering: least, groups 1, hashed 0"},
+		"sluice-vip":      {"198.51.100.1:443: hello\n", "198.51.100.254:443: hello\n", "198.51.100.10:12345: hello\n", "198.51.100.1:444: refused\n", "targets 1, given 3,"},
+	}
+	found := 0
+	for _, recipe := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+		for name, parts := range want {
+			if !strings.Contains(recipe[1], "ip netns add "+name+"\n") {
+				continue
+			}
+			found++
+			own := fmt.Sprintf("e2e-%d-%s", os.Getpid(), strings.TrimPrefix(name, "sluice-")) // other runs may be under way
+			// Where a machine is slow a second may not be enough for a start: the recipe's pauses are made longer.
+			script := "PATH=" + directory + ":$PATH\n" + strings.NewReplacer(name, own, "sleep 1\n", "sleep 3\n", "sleep 2\n", "sleep 6\n", "sleep 3 |", "sleep 12 |").Replace(recipe[1])
+			out, said, code := harness.Exec(t, nil, "bash", "-euc", script)
+			if code != 0 {
+				exec.Command("ip", "netns", "del", own).Run()
+				t.Errorf("%s: exit code %d: %s", name, code, said)
+			}
+			for _, part := range parts {
+				if !strings.Contains(out, part) {
+					t.Errorf("%s: no %q in\n%s%s", name, part, out, said)
+				}
+			}
+		}
+	}
+	if found != len(want) {
+		t.Errorf("%d recipes, want %d", found, len(want))
 	}
 }
