@@ -14,6 +14,11 @@ import (
 	"github.com/sluice-lb/sluice/lb/flow"
 )
 
+// refusal is an answer to the operator, in HAProxy's words: a whole sentence, unlike errors that are wrapped.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
 // AddServer adds a server to p. What the configuration has read for the others at start is done for one here, in the same order: its
 // line, its address, how flows and checks get there, whom it tracks; only then is it seen. The texts are HAProxy's where people
 // may match them.
@@ -23,9 +28,9 @@ func (a *administration) AddServer(p *admin.Proxy, words []string) (notices []st
 	fb := a.backends[p.Name]
 	switch {
 	case len(words) > 0 && slices.ContainsFunc(fb.Servers(), func(s *backend.Server) bool { return s.Name == words[0] }):
-		return nil, errors.New("Already exists a server with the same name in backend.")
+		return nil, refusal("Already exists a server with the same name in backend.")
 	case fb.Direct != nil:
-		return nil, errors.New("Backend must choose among servers to support dynamic servers: it has 'dispatch' or 'option transparent'.")
+		return nil, refusal("Backend must choose among servers to support dynamic servers: it has 'dispatch' or 'option transparent'.")
 	}
 	c, found := a.config.Added(p.Proxy, words, func(proxy, name string) *config.Server {
 		if s := a.serverNamed(proxy + "/" + name); s != nil {
@@ -88,7 +93,7 @@ func (a *administration) identify(servers []*backend.Server, c *config.Server) e
 	taken := make([]bool, len(servers)+2)
 	for _, s := range servers {
 		if s.ID == c.ID {
-			return fmt.Errorf("'id' : custom id %d already used ('server %s').", c.ID, s.Name)
+			return refusal(fmt.Sprintf("'id' : custom id %d already used ('server %s').", c.ID, s.Name))
 		}
 		if s.ID < len(taken) {
 			taken[s.ID] = true
@@ -107,7 +112,7 @@ func (a *administration) identify(servers []*backend.Server, c *config.Server) e
 			used = used || slices.ContainsFunc(fb.Servers(), func(s *backend.Server) bool { return s.Config.GUID == c.GUID })
 		}
 		if used {
-			return fmt.Errorf("'guid' : '%s' is already used.", c.GUID)
+			return refusal(fmt.Sprintf("'guid' : '%s' is already used.", c.GUID))
 		}
 	}
 	return nil

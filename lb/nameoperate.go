@@ -81,12 +81,12 @@ func (n *names) remove(server *backend.Server) {
 func (n *names) rename(server *backend.Server, name string) (before string, err error) {
 	s := n.of(server)
 	if s == nil {
-		return "", errors.New("set server <b>/<s> fqdn failed because no resolution is configured.")
+		return "", refusal("set server <b>/<s> fqdn failed because no resolution is configured.")
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if s.group.query.Service {
-		return "", errors.New("set server <b>/<s> fqdn failed because the server stands for a service.")
+		return "", refusal("set server <b>/<s> fqdn failed because the server stands for a service.")
 	}
 	if before = s.asked; before == name {
 		return before, nil
