@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -168,6 +169,7 @@ func (a *Acceptor) acceptOne() bool {
 		a.acceptFailed(errno)
 		return errno == poller.ECONNABORTED
 	}
+	b.raise()
 	a.count(stats.Connections)
 	b.Stats.Add(a.loop.ID, stats.Connections, 1)
 	if a.taken != nil {
@@ -231,9 +233,7 @@ func giveBack(rates []*Rate) {
 // because a wider limit was reached may have stopped another loop's acceptor meanwhile: it is woken.
 func (a *Acceptor) claim() bool {
 	p, f, b := a.loop.process, a.bind.Frontend, a.bind
-	if b.MaxConn == 0 {
-		b.Flows.Add(1)
-	} else if !b.Flows.AddBelow(b.MaxConn) {
+	if !b.Flows.AddBelow(orUnlimited(b.MaxConn)) {
 		return false
 	}
 	if b.Tenant.claim() {
@@ -248,6 +248,24 @@ func (a *Acceptor) claim() bool {
 	b.Flows.Add(-1)
 	f.resume()
 	return false
+}
+
+// raise lets the places that claim took count for the highest numbers of flows: there was a connection for them.
+func (b *Bind) raise() {
+	b.Flows.Raise()
+	if b.Tenant != nil {
+		b.Tenant.Flows.Raise()
+	}
+	b.Frontend.Flows.Raise()
+	b.Frontend.Process.Flows.Raise()
+}
+
+// orUnlimited is a limit as AddBelow takes it: 0 in the settings is none.
+func orUnlimited(limit int64) int64 {
+	if limit == 0 {
+		return math.MaxInt64
+	}
+	return limit
 }
 
 func (a *Acceptor) room() bool {

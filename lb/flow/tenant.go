@@ -37,14 +37,7 @@ func (t *Tenant) Waiting() int64 { return t.waiting.Load() }
 
 // claim takes a place within the tenant's limit. A tenant of nil has none.
 func (t *Tenant) claim() bool {
-	switch {
-	case t == nil:
-		return true
-	case t.MaxConn > 0:
-		return t.Flows.AddBelow(t.MaxConn)
-	}
-	t.Flows.Add(1)
-	return true
+	return t == nil || t.Flows.AddBelow(orUnlimited(t.MaxConn))
 }
 
 func (t *Tenant) room() bool { return t == nil || t.MaxConn == 0 || t.Flows.Value() < t.MaxConn }

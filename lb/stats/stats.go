@@ -127,7 +127,8 @@ func (g *Gauge) Add(n int64) int64 {
 }
 
 // AddBelow adds one if the gauge is below limit and reports whether it did. The gauge never passes limit this way, however
-// many loops call at once: the place is claimed by compare-and-swap.
+// many loops call at once: the place is claimed by compare-and-swap. It counts for the highest value only with Raise, as a place may be
+// given back unused.
 func (g *Gauge) AddBelow(limit int64) bool {
 	for {
 		v := g.value.Load()
@@ -135,11 +136,14 @@ func (g *Gauge) AddBelow(limit int64) bool {
 			return false
 		}
 		if g.value.CompareAndSwap(v, v+1) {
-			g.raise(v + 1)
 			return true
 		}
 	}
 }
+
+// Raise lets the current value count for the highest one: what AddBelow claimed is used. A place that another loop has claimed in this
+// very moment is counted with it.
+func (g *Gauge) Raise() { g.raise(g.value.Load()) }
 
 func (g *Gauge) raise(v int64) {
 	for {

@@ -47,6 +47,7 @@ func TestGaugeLimit(t *testing.T) {
 					if v := g.Value(); v > limit {
 						t.Errorf("gauge at %d", v)
 					}
+					g.Raise()
 					g.Add(-1)
 				}
 			}
