@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -193,4 +194,42 @@ func sources(t *testing.T) map[string][]string {
 		t.Fatal(err)
 	}
 	return files
+}
+
+// README.md has the same table: every room, its imports, and each of them further down.
+func TestTheReadmesRooms(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile("(?m)^\\| `([a-z/.]+)` \\| [^|]+ \\| ([^|]*) \\|$")
+	word := regexp.MustCompile("`([^`]+)`")
+	var order []string
+	told := make(map[string]string)
+	for _, m := range row.FindAllStringSubmatch(string(text), -1) {
+		var ours []string
+		for _, w := range word.FindAllStringSubmatch(m[2], -1) {
+			ours = append(ours, w[1])
+		}
+		slices.Sort(ours)
+		name := strings.Replace(m[1], "main.go", ".", 1)
+		order, told[name] = append(order, name), strings.Join(ours, " ")
+		if m[2] == "all below" {
+			told[name] = m[2]
+		}
+	}
+	for name, r := range rooms {
+		ours := strings.Fields(r.ours)
+		for _, o := range ours {
+			if slices.Index(order, o) < slices.Index(order, name) {
+				t.Errorf("README.md has %s, which %s imports, above it", o, name)
+			}
+		}
+		slices.Sort(ours)
+		if got, ok := told[name]; !ok && name != "lb/queue/model" {
+			t.Errorf("README.md has no room %s", name)
+		} else if ok && got != "all below" && got != strings.Join(ours, " ") {
+			t.Errorf("README.md says that %s imports %q; the table here says %q", name, got, r.ours)
+		}
+	}
 }
