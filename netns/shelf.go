@@ -80,7 +80,7 @@ func (s *shelf) await(tell func(syscall.Errno)) bool {
 	return true
 }
 
-// fill makes as many sockets as there should be, and tells those who wait. The thread calls it.
+// fill makes as many sockets as there should be. Those who wait are told as soon as there are some. The thread calls it.
 func (s *shelf) fill() {
 	if s.missed.Swap(false) {
 		s.grow()
@@ -96,21 +96,28 @@ func (s *shelf) fill() {
 		number := s.made.Load()
 		s.ring[number%mostShelf].Store(int32(fd))
 		s.made.Store(number + 1)
-		made++
+		if made++; made == firstShelf {
+			s.tell(0)
+		}
 	}
 	s.in.space.counters.made.Add(uint64(made))
 	if failed != 0 {
 		s.in.space.counters.failed.Add(1)
 	}
+	if made > 0 {
+		failed = 0
+	}
+	s.tell(failed)
+}
+
+// tell tells those who wait.
+func (s *shelf) tell(errno syscall.Errno) {
 	s.mu.Lock()
 	waiting := s.waiting
 	s.waiting = nil
 	s.mu.Unlock()
-	if made > 0 {
-		failed = 0
-	}
 	for _, tell := range waiting {
-		tell(failed)
+		tell(errno)
 	}
 }
 
