@@ -40,6 +40,8 @@ const (
 	StatisticsPage Difference = "has a statistics page of its own"
 	// LateNamespaces: "late" is an extension, and haproxy opens each namespace once, at start.
 	LateNamespaces Difference = "knows the network namespaces of its start only"
+	// DefaultNamespace: haproxy 2.6 takes "namespace" on a default-server line, and gives it to no server.
+	DefaultNamespace Difference = "does not hand a default-server's network namespace down"
 	// UnlistedNamespace: a PROXY header may name a namespace that the configuration does not have. For "namespace *", haproxy takes
 	// the listener's instead; sluice ends the flow.
 	UnlistedNamespace Difference = "takes another network namespace for one that it does not know"
