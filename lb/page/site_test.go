@@ -314,14 +314,14 @@ func TestChanges(t *testing.T) {
 // Every action is a command that exists, and does to a server that has checks and an agent what it says.
 func TestActions(t *testing.T) {
 	const text = "frontend stats\n mode http\n bind :1\n stats admin if TRUE\nbackend all\n server x 192.0.2.9:80 check agent-check agent-port 9\n"
-	s, f, _ := newSite(t, text)
+	s, _, _ := newSite(t, text)
 	v := visitor{source: netip.MustParseAddr("192.0.2.1"), admin: true}
 	for _, name := range slices.Sorted(maps.Keys(actions)) { // an agent that is off takes no word
 		if r := s.do(v, actions[name], "all/x"); !r.OK || r.Text != "" {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
-	s, f, _ = newSite(t, text)
+	s, f, _ := newSite(t, text)
 	x := f.proxies[1].Backend.Servers()[0]
 	for _, step := range []struct{ action, want string }{
 		{"drain", "DRAIN"}, {"maint", "MAINT"}, {"ready", "UP"}, {"hdown", "DOWN"}, {"hrunn", "UP"}, {"hnolb", "NOLB"}, {"hrunn", "UP"}, {"adown", "DOWN (agent)"}, {"arunn", "UP"},

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -88,7 +89,7 @@ func TestStatisticsListeners(t *testing.T) {
 	harness.Eventually(t, "an answer after the pause", func() bool { code, _ := fetch("http://" + page + "/alive"); return code == 200 })
 
 	// On a unix socket nobody has an address; who may open it may change servers.
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", unix) }}}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", unix) }}}
 	answer, err := client.Get("http://local/stats;data")
 	if err != nil {
 		t.Fatal(err)
