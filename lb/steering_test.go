@@ -145,6 +145,39 @@ func TestSteeringDegrades(t *testing.T) {
 	}
 }
 
+// Without the kernel's help a large range of ports has a socket for each, with a warning, and a prefix is an error at its line.
+func TestLookupDegrades(t *testing.T) {
+	refused := func(*cilium.CollectionSpec, any, *cilium.CollectionOptions) error { return os.ErrPermission }
+	open := func(bind string) (*Balancer, []string, error) {
+		var mu sync.Mutex
+		var said []string
+		cfg, found := config.Load([]config.File{{Name: "v.cfg", Data: []byte("global\n nbthread 1\n maxconn 10\nlisten b\n bind " + bind +
+			"\n timeout connect 1m\n timeout client 1m\n timeout server 1m\n server a 127.0.0.1:1\n")}}, nil, config.LoadOptions{})
+		if cfg == nil {
+			t.Fatal(found)
+		}
+		b, err := Open(cfg, Options{LoadProgram: refused, Say: func(_ config.Severity, text string) {
+			mu.Lock()
+			defer mu.Unlock()
+			said = append(said, text)
+		}})
+		mu.Lock()
+		defer mu.Unlock()
+		return b, slices.Clone(said), err
+	}
+	b, said, err := open("127.77.7.7:20000-21000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Stop()
+	if len(b.listeners) != 1001 || len(said) != 1 || !strings.Contains(said[0], "[v.cfg:5]") || !strings.Contains(said[0], "VIP lookup needs Linux 5.9") {
+		t.Errorf("%d listeners; it said %q", len(b.listeners), said)
+	}
+	if _, _, err := open("198.51.100.0/24:443"); err == nil || !strings.Contains(err.Error(), "[v.cfg:5]") || !strings.Contains(err.Error(), "CAP_NET_ADMIN") {
+		t.Errorf("a prefix: %v", err)
+	}
+}
+
 // The loops tell what they carry, and what they have accepted.
 func TestSeatsAreTrue(t *testing.T) {
 	b, front := steeredBed(t, "  ebpf-steering reuseport least", Options{})

@@ -63,6 +63,7 @@ const (
 	builds           // the process, with its version
 	loops
 	logDrops
+	programs
 	nameServers
 	tenants
 	frontends
@@ -83,7 +84,7 @@ var tables = []struct {
 	{ofListener, listeners, listenerFamilies},
 	{ofBackend, backends, backendFamilies},
 	{ofServer, servers, serverFamilies},
-	{ofGlobal, loops, loopFamilies}, {ofGlobal, logDrops, logFamilies}, {ofGlobal, nameServers, nameServerFamilies}, {ofGlobal, tenants, tenantFamilies},
+	{ofGlobal, loops, loopFamilies}, {ofGlobal, logDrops, logFamilies}, {ofGlobal, programs, programFamilies}, {ofGlobal, nameServers, nameServerFamilies}, {ofGlobal, tenants, tenantFamilies},
 	{ofFrontend, frontends, ownFrontendFamilies},
 	{ofBackend, backends, ownBackendFamilies},
 	{ofServer, servers, ownServerFamilies},

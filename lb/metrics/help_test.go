@@ -42,6 +42,12 @@ func (f *fake) Loops() []admin.Loop {
 	return []admin.Loop{{Flows: 3, Accepted: 7, Turns: 10, Events: 20, Busy: 2 * time.Second, Waiting: 3 * time.Second, LongestGap: time.Millisecond, Gaps: gaps}}
 }
 
+func (f *fake) Steering() *admin.Steering {
+	return &admin.Steering{Hashed: 2, Loops: []admin.SteeredLoop{{Given: 4, ByLeast: 4, PassedBy: 1}, {Given: 5, ByLeast: 5}}}
+}
+
+func (f *fake) Lookup() *admin.Lookup { return &admin.Lookup{Given: 8, Refused: 1} }
+
 func (f *fake) Tenants() []admin.Tenant { return []admin.Tenant{f.tenant} }
 
 func (f *fake) Resolvers() []admin.Resolvers {

@@ -49,6 +49,10 @@ var logFamilies = []family{
 	{name: "sluice_log_lines_dropped_total", kind: counter, help: "Log lines that were lost, by reason.", count: func(e *entity, _ int) float64 { return float64(e.number) }},
 }
 
+var programFamilies = []family{
+	{name: "sluice_ebpf_connections_total", kind: counter, help: "Connections that a program in the kernel brought to a listening socket, or did not, by why, in the words of 'show ebpf'.", count: func(e *entity, _ int) float64 { return float64(e.number) }},
+}
+
 var nameServerFamilies = []family{
 	{name: "sluice_nameserver_events_total", kind: counter, help: "Questions to name servers and what came of them, in the words of 'show resolvers'.", count: func(e *entity, _ int) float64 { return float64(e.number) }},
 }

@@ -54,6 +54,7 @@ func (s *snapshot) takeProcess(x *Exporter) {
 	for _, c := range x.process.Info().LogDrops {
 		s[logDrops] = append(s[logDrops], entity{labels: []*dto.LabelPair{pair("reason", c.Name)}, number: c.Value})
 	}
+	s.takePrograms(x)
 	for _, t := range x.process.Tenants() {
 		s[tenants] = append(s[tenants], entity{labels: []*dto.LabelPair{pair("tenant", t.Name)}, tenant: &t, stats: t.Stats})
 	}
@@ -65,6 +66,31 @@ func (s *snapshot) takeProcess(x *Exporter) {
 				})
 			}
 		}
+	}
+}
+
+// takePrograms has what the kernel's programs have counted, where there are some.
+func (s *snapshot) takePrograms(x *Exporter) {
+	add := func(feature, event string, n uint64) {
+		s[programs] = append(s[programs], entity{labels: []*dto.LabelPair{pair("feature", feature), pair("event", event)}, number: n})
+	}
+	if v := x.process.Steering(); v != nil {
+		var all admin.SteeredLoop
+		for _, l := range v.Loops {
+			all.ByCPU += l.ByCPU
+			all.ByLeast += l.ByLeast
+			all.PassedBy += l.PassedBy
+		}
+		add("steering", "by_cpu", all.ByCPU)
+		add("steering", "by_least", all.ByLeast)
+		add("steering", "passed_by", all.PassedBy)
+		add("steering", "hashed", v.Hashed)
+	}
+	if v := x.process.Lookup(); v != nil {
+		add("lookup", "given", v.Given)
+		add("lookup", "passed", v.Passed)
+		add("lookup", "refused", v.Refused)
+		add("lookup", "gone", v.Gone)
 	}
 }
 
