@@ -387,3 +387,55 @@ func TestSteeringWithoutTheKernel(t *testing.T) {
 		t.Errorf("loop %d got it", got)
 	}
 }
+
+// A connection that waits at a socket goes over to another one of the group when its socket closes (Linux 5.14).
+func TestSteeringMigrates(t *testing.T) {
+	var files [2]int
+	addr := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
+	for i := range files {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[i] = fd
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		if err := errors.Join(unix.Bind(fd, addr), unix.Listen(fd, 16)); err != nil {
+			t.Fatal(err)
+		}
+		name, err := unix.Getsockname(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr.Port = name.(*unix.SockaddrInet4).Port
+	}
+	defer unix.Close(files[1])
+	s, g := steer(t, SteerByLeast, &listeners{files: files[:]}, make([][]int, 2))
+	if !s.Migrates() {
+		unix.Close(files[0])
+		t.Skip("Linux before 5.14")
+	}
+	s.Seat(1).Flows.Store(10)
+	client, err := net.DialTCP("tcp", nil, &net.TCPAddr{IP: addr.Addr[:], Port: addr.Port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if s.Given(0).All != 1 {
+		t.Fatalf("%+v", s.Given(0))
+	}
+	g.Close() // the sockets keep the program
+	unix.Close(files[0])
+	if err := unix.SetNonblock(files[1], true); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		fd, _, err := unix.Accept(files[1])
+		if err == nil {
+			unix.Close(fd)
+			return
+		}
+		if err != unix.EAGAIN || time.Now().After(deadline) {
+			t.Fatalf("it did not come: %v", err)
+		}
+	}
+}
