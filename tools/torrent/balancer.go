@@ -87,7 +87,7 @@ func (b *balancer) status() []string {
 	time.Sleep(300 * time.Millisecond)
 	var lines []string
 	for line := range strings.Lines(b.text()) {
-		if strings.Contains(line, "SIGHUP: ") {
+		if strings.Contains(line, "SIGHUP: ") || strings.Contains(line, "needs Linux") {
 			lines = append(lines, strings.TrimSpace(line))
 		}
 	}

@@ -3,6 +3,7 @@
 //	go run ./tools/torrent                    1 GB through sluice with "option sockmap"
 //	go run ./tools/torrent -bytes 100G        what docs/ebpf.md tells of
 //	go run ./tools/torrent -proxy ""          the same without the option
+//	go run ./tools/torrent -measure 7         what requests of a few bytes cost, with the option and without
 //
 // Each flow is a conversation between a client and an origin, both of them here, whose every step comes from the flow's own
 // random numbers (talk.go): messages of one byte to some megabytes in chunks of any size, answers that come before the
@@ -52,10 +53,13 @@ func main() {
 	sluice := flag.String("sluice", "", "sluice's binary; built if not given")
 	proxy := flag.String("proxy", "option sockmap", "line of the proxy's section")
 	loops := flag.Int("loops", 2, "loops of the balancer")
+	rounds := flag.Int("measure", 0, "instead, measure latency and CPU with and without the option, in so many rounds")
 	flag.Parse()
 	var err error
-	if t.bytes, err = size(*bytes); err == nil {
-		err = t.run(*sluice, *proxy, *loops)
+	if *rounds > 0 {
+		err = measure(*sluice, *loops, *rounds, 3*time.Second)
+	} else if t.bytes, err = size(*bytes); err == nil {
+		_, err = t.run(*sluice, *proxy, *loops)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "torrent:", err)
@@ -81,13 +85,14 @@ func size(text string) (int64, error) {
 	return n * unit, nil
 }
 
-func (t *torrent) run(sluice, proxy string, loops int) error {
+// run gives what the balancer tells of itself at the end.
+func (t *torrent) run(sluice, proxy string, loops int) ([]string, error) {
 	if err := t.listen(); err != nil {
-		return err
+		return nil, err
 	}
 	b, err := start(t, sluice, proxy, loops)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer b.end()
 	began := time.Now()
@@ -105,10 +110,11 @@ func (t *torrent) run(sluice, proxy string, loops int) error {
 	close(stop)
 	took := time.Since(began)
 	fmt.Printf("%d bytes checked in %d flows, %.0f s, %.2f GB/s\n", t.checked.Load(), t.ended.Load(), took.Seconds(), float64(t.checked.Load())/1e9/took.Seconds())
-	for _, line := range b.status() {
+	status := b.status()
+	for _, line := range status {
 		fmt.Println(line)
 	}
-	return errors.Join(t.errs...)
+	return status, errors.Join(t.errs...)
 }
 
 // progress tells every five seconds how far it is, and whether it stands still.
