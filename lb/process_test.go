@@ -83,7 +83,7 @@ func TestDump(t *testing.T) {
 func TestVersions(t *testing.T) {
 	for flag, parts := range map[string][]string{
 		"-v":  {"sluice version " + Version, "Running on: Linux "},
-		"-vv": {"sluice version " + Version, "TARGET   = linux/", "+EPOLL", "epoll : pref=300"},
+		"-vv": {"sluice version " + Version, "TARGET   = linux/", "+EPOLL", "+PROMEX", "epoll : pref=300"},
 	} {
 		code, stdout, _ := inProcess(flag)
 		for _, part := range parts {

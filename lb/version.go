@@ -31,8 +31,9 @@ func writeVersionLong(w io.Writer) {
 	fmt.Fprintf(w, "\nFeature list : %s\n", strings.Join(features(), " "))
 	fmt.Fprintf(w, "\nDefault settings :\n  bufsize = 65536, threads = %d\n", DefaultLoops())
 	fmt.Fprint(w, "\nBuilt with multi-threading support (one pinned loop per thread).\n")
-	fmt.Fprint(w, "Built with transparent proxy support using: IP_TRANSPARENT IPV6_TRANSPARENT IP_FREEBIND\n")
+	fmt.Fprint(w, "Built with transparent proxy support using: IP_TRANSPARENT IPV6_TRANSPARENT IP_FREEBIND\nBuilt with network namespace support.\n")
 	fmt.Fprint(w, "\nAvailable polling systems :\n      epoll : pref=300,  test result OK\nTotal: 1 (1 usable), will use epoll.\n")
+	fmt.Fprint(w, "\nAvailable services : prometheus-exporter\n")
 	fmt.Fprint(w, "\nModes : TCP\n")
 }
 

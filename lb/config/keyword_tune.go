@@ -197,7 +197,7 @@ var idleKeywords = []struct{ name, why, example string }{
 	{"tune.recv_enough", "A short read always ends reading.", "tune.recv_enough 10136"},
 	{"tune.renice.runtime", "Loops run at the priority of the process.", "tune.renice.runtime 0"},
 	{"tune.renice.startup", "Loops run at the priority of the process.", "tune.renice.startup 0"},
-	{"tune.ring.queues", "There are no rings.", "tune.ring.queues 4"},
+	{"tune.ring.queues", "A ring has one writer, which ships what the loops log.", "tune.ring.queues 4"},
 	{"tune.runqueue-depth", "There is no run queue.", "tune.runqueue-depth 200"},
 	{"tune.sched.low-latency", "There is no run queue.", "tune.sched.low-latency on"},
 	{"tune.sndbuf.backend", "Datagram sockets of a log-forward, which there is not.", "tune.sndbuf.backend 1m"},

@@ -45,14 +45,17 @@ var predicates = map[string]predicate{
 var predicateNames = []string{"defined", "streq", "strneq", "strstr", "feature", "enabled", "version_atleast", "version_before"}
 
 // Features are the names for which feature() is true: those of HAProxy's build options that describe something that
-// sluice does too. All others are false, also such as POLL or SYSTEMD that HAProxy usually has.
+// sluice does too. All others are false, also such as POLL that HAProxy usually has.
 var Features = []string{
 	"ACCEPT4",      // accept4(2)
 	"CPU_AFFINITY", // cpu-map
 	"EPOLL",
 	"LINUX_SPLICE", // option splice-auto and its like
 	"LINUX_TPROXY", // source usesrc, transparent
+	"NS",           // namespace
 	"PRCTL",        // set-dumpable
+	"PROMEX",       // http-request use-service prometheus-exporter
+	"SYSTEMD",      // Type=notify
 	"TFO",          // tfo
 	"THREAD",       // nbthread
 	"TPROXY",
