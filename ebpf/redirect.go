@@ -105,9 +105,10 @@ func newRedirect(o RedirectOptions, l Loader) (r *Redirect, err error) {
 		spec.Maps[name].MaxEntries = uint32(places)
 	}
 	r = &Redirect{}
+	made := r // what is returned with an error is nil
 	defer func() {
 		if err != nil {
-			r.Close()
+			made.Close()
 		}
 	}()
 	if err := l.load(spec, &r.objects, nil); err != nil {

@@ -172,7 +172,7 @@ func sessionOf(i *flow.Info) admin.Session {
 	s := admin.Session{
 		ID: i.ID, Loop: i.Loop, Stage: i.Stage, Frontend: i.Frontend, Backend: i.Backend, Server: i.Server, Bind: i.Bind,
 		Client: "unix:1", Unix: i.Unix, IPv6: i.Client.Addr().Is6(), Accepted: i.Accepted, Age: i.Age, Expires: i.Expires, In: i.In, Out: i.Out,
-		ToServer: i.HeldFromClient, ToClient: i.HeldToward, Retries: i.Retries, Spliced: i.Spliced, ClientFD: i.ClientFD, ServerFD: i.ServerFD,
+		ToServer: i.HeldFromClient, ToClient: i.HeldToward, Retries: i.Retries, Spliced: i.Spliced, Redirected: i.Redirected, ClientFD: i.ClientFD, ServerFD: i.ServerFD,
 		Destination: i.Destination, Source: i.Source, Target: i.Target,
 	}
 	if i.Client.IsValid() {

@@ -142,7 +142,7 @@ type Session struct {
 	In, Out                   uint64
 	ToServer, ToClient        int // bytes held back
 	Retries                   int
-	Spliced                   bool
+	Spliced, Redirected       bool
 	ClientFD, ServerFD        int // 0: none
 
 	Destination, Source, Target netip.AddrPort // invalid: not asked for, or none

@@ -104,5 +104,5 @@ func (s *session) sessionDetails(x *Session) {
 	a.printf("  frontend=%s (mode=tcp), listener=%s addr=%s fd=%d\n", x.Frontend, orNone(x.Bind, "?"), known(x.Destination), fd(x.ClientFD))
 	a.printf("  backend=%s (mode=tcp) addr=%s\n", orNone(x.Backend, "<NONE>"), known(x.Source))
 	a.printf("  server=%s addr=%s fd=%d\n", orNone(x.Server, "<NONE>"), known(x.Target), fd(x.ServerFD))
-	a.printf("  req: total=%d held=%d  res: total=%d held=%d  spliced=%v\n", x.In, x.ToServer, x.Out, x.ToClient, x.Spliced)
+	a.printf("  req: total=%d held=%d  res: total=%d held=%d  spliced=%v redirected=%v\n", x.In, x.ToServer, x.Out, x.ToClient, x.Spliced, x.Redirected)
 }
