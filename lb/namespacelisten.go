@@ -134,9 +134,10 @@ func (m *movable) Accept() (net.Conn, error) {
 		if err == nil {
 			return conn, nil
 		}
-		select {
-		case <-moved: // its error is that of the socket that was closed
-		default:
+		m.mu.Lock() // who closes a socket has put another one in its place before it lets go
+		same := m.current == current && !m.closed
+		m.mu.Unlock()
+		if same {
 			return nil, err
 		}
 	}
