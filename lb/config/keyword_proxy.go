@@ -53,7 +53,7 @@ func parseMode(s *statement) {
 		s.proxy.http = slices.DeleteFunc(s.proxy.http, func(n *needsHTTP) bool { return n.name == "mode" })
 	case "http":
 		s.proxy.HTTP = true
-		s.proxy.ifHTTP(s.loader, s.pos, "mode", "'mode' cannot be 'http': sluice balances TCP only", true)
+		s.proxy.ifHTTP(s.loader, s.pos, "mode", "'mode' cannot be 'http', but for statistics listeners ('stats enable'): sluice balances TCP only", true)
 	case "health", "log", "spop", "haterm":
 		s.alert("cannot be '%s': sluice balances TCP only", s.text(0))
 	default:

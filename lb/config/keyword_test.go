@@ -205,7 +205,7 @@ func TestRefused(t *testing.T) {
 		{InFrontend, "stick-table type ip size 1m", "'stick-table' is known to HAProxy but not yet supported by sluice"},
 		{InBackend, "use-server a if FALSE", "'use-server' is known to HAProxy but not yet supported by sluice"},
 		{InFrontend, "use_backend b if FALSE", "'use_backend' with a condition is known to HAProxy but not yet supported by sluice"},
-		{InListen, "mode http", "'mode' cannot be 'http': sluice balances TCP only"},
+		{InListen, "mode http", "'mode' cannot be 'http', but for statistics listeners ('stats enable'): sluice balances TCP only"},
 		{InListen, "option httplog", "'option httplog' is about HTTP, and sluice balances TCP only"},
 		{InListen, "timeout http-request 5s", "'timeout http-request' is about HTTP, and sluice balances TCP only"},
 		{InListen, "http-request deny", "'http-request deny' is about HTTP, and sluice balances TCP only"},

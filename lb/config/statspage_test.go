@@ -127,11 +127,11 @@ func TestStatisticsListenersRefused(t *testing.T) {
 		{head + "stats admin if or TRUE", "'stats admin': 'or' needs a test on both sides"},
 		{head + "stats uri stats", "'stats uri' expects a prefix that begins with '/' and has no '#', ';' or blank, not 'stats'"},
 		{head + "stats bogus", "unknown keyword 'stats bogus' in 'listen' section"},
-		{"frontend x\n bind :1\n mode http", "'mode' cannot be 'http': sluice balances TCP only"},
-		{"frontend x\n bind :1\n mode http\n stats enable\nbackend b\n mode http", "'mode' cannot be 'http': sluice balances TCP only"},
+		{"frontend x\n bind :1\n mode http", "'mode' cannot be 'http', but for statistics listeners ('stats enable'): sluice balances TCP only"},
+		{"frontend x\n bind :1\n mode http\n stats enable\nbackend b\n mode http", "'mode' cannot be 'http', but for statistics listeners ('stats enable'): sluice balances TCP only"},
 		{"frontend x\n bind :1\n http-request use-service prometheus-exporter", "'http-request use-service' is about HTTP, and sluice balances TCP only"},
 		{"defaults\n option httplog\nlisten x\n bind :1", "'option httplog' is about HTTP, and sluice balances TCP only"},
-		{"defaults\n mode http\nlisten x\n bind :1\nlisten s\n bind :2\n stats enable\nbackend b", "'mode' cannot be 'http': sluice balances TCP only"},
+		{"defaults\n mode http\nlisten x\n bind :1\nlisten s\n bind :2\n stats enable\nbackend b", "'mode' cannot be 'http', but for statistics listeners ('stats enable'): sluice balances TCP only"},
 		{"global\n stats listen :8404 admin", "'stats listen' :8404 : 'admin' needs 'auth', so that not everyone who can connect may change something"},
 	} {
 		config, diagnostics := load("refused", test.text+"\n")

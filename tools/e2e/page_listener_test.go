@@ -122,7 +122,7 @@ func TestStatisticsListenersAreChecked(t *testing.T) {
 		{"stats enable\n stats admin if TRUE", 0, "'stats admin' without 'stats auth'"},
 		{"stats enable\n stats admin if trusted", 1, "the condition 'trusted' is known to HAProxy but not yet supported"},
 		{"stats enable\n default_backend x", 1, "'default_backend' cannot stand in a statistics listener"},
-		{"option forwardfor", 1, "'mode' cannot be 'http': sluice balances TCP only"},
+		{"option forwardfor", 1, "'mode' cannot be 'http', but for statistics listeners ('stats enable'): sluice balances TCP only"},
 	} {
 		harness.WriteFile(t, file, fmt.Sprintf("listen s\n mode http\n bind 127.0.0.1:8404\n %s\nbackend x\n", test.lines))
 		_, stderr, code := harness.RunSubject(t, "-c", "-f", file)
