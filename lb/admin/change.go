@@ -176,6 +176,10 @@ func (s *session) setMaxConnServer(arguments []string) {
 	if x == nil {
 		return
 	}
+	if len(arguments) < 2 {
+		s.answer.fail("Require <maxconn>.")
+		return
+	}
 	n, ok := number(arguments, 1)
 	if !ok {
 		s.answer.fail("maxconn string empty or preceded by garbage")

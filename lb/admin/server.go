@@ -103,11 +103,7 @@ func (s *session) getWeight(arguments []string) {
 
 func (s *session) setWeightCommand(arguments []string) {
 	if x := s.server(arguments); x != nil {
-		if len(arguments) < 2 {
-			s.answer.fail("Require <weight> or <weight%%>.")
-			return
-		}
-		s.setWeight(x, arguments[1])
+		s.setWeight(x, first(arguments[1:]))
 	}
 }
 
@@ -117,6 +113,9 @@ func (s *session) setWeight(x *server, text string) {
 	n, err := strconv.ParseInt(digits, 10, 32)
 	initial := x.Status().InitialWeight
 	switch {
+	case text == "":
+		s.answer.fail("Require <weight> or <weight%%>.")
+		return
 	case err != nil:
 		s.answer.fail("Empty weight string empty or preceded by garbage")
 		return
