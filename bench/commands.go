@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,7 +127,7 @@ func measure(ctx context.Context, o runner.Options, plan runPlan, words string, 
 		return err
 	}
 	defer os.RemoveAll(o.Directory)
-	list := append(subjects.Standard, others(os.Getenv("HAPROXY"))...)
+	list := slices.Concat(subjects.Standard, others(os.Getenv("HAPROXY")), subjects.Features)
 	if words != "" {
 		list = strings.Split(words, ",")
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -118,7 +119,10 @@ func TestCommands(t *testing.T) {
 }
 
 func TestPlan(t *testing.T) {
-	subjects := make([]*subjects.Subject, 6)
+	var all []*subjects.Subject
+	for _, kind := range slices.Concat(subjects.Standard, subjects.Features) {
+		all = append(all, &subjects.Subject{Name: kind, Kind: kind})
+	}
 	for _, c := range []struct {
 		name  string
 		plan  runPlan
@@ -129,7 +133,7 @@ func TestPlan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := runner.Options{Scenarios: chosen, Subjects: subjects, Rounds: c.plan.rounds, Secondary: c.plan.secondary, Calls: !c.quick, Profile: !c.quick}
+		o := runner.Options{Scenarios: chosen, Subjects: all, Rounds: c.plan.rounds, Secondary: c.plan.secondary, Calls: !c.quick, Profile: !c.quick}
 		runs, beside := o.Looks()
 		length, warmup := c.plan.times(runs, beside)
 		if all := time.Duration(runs)*(length+warmup) + beside; all > c.limit || length < 100*time.Millisecond {

@@ -62,6 +62,7 @@ func (p *part) write(name string) error {
 	p.conditions()
 	p.overview()
 	p.ahead()
+	p.doors()
 	for i := range p.file.Scenarios {
 		if err := p.scenario(&p.file.Scenarios[i]); err != nil {
 			return err
@@ -146,10 +147,10 @@ func (p *part) verdict(s *result.Scenario) string {
 	return fmt.Sprintf("≤ %.2f: %s", s.Target, met(s.Ratio(own, p.reference, s.Main[0]), s.Target))
 }
 
-// balancers are the subjects but for the reference and for none.
+// balancers are the subjects but for the reference, for none, and for those with a kernel's feature, which have a table of their own.
 func (p *part) balancers() (list []string) {
 	for _, s := range p.file.Subjects {
-		if s.Kind != "direct" && s.Name != p.reference {
+		if s.Kind != "direct" && s.Name != p.reference && s.Feature == "" {
 			list = append(list, s.Name)
 		}
 	}

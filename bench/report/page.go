@@ -16,6 +16,7 @@ import (
 //	standings    whether sluice is ahead of each of the others, scenario by scenario
 //	calls        system calls by name
 //	profile      where the time goes
+//	features     sluice with and without each of the kernel's features
 //
 // A page need not have all of them.
 
@@ -26,6 +27,7 @@ var parts = map[string]func(*part){
 	"standings":  func(p *part) { p.standings(p.rivals()) },
 	"calls":      (*part).allCalls,
 	"profile":    (*part).allProfiles,
+	"features":   (*part).features,
 }
 
 const beginMark, endMark = "<!-- bench: ", "<!-- end of "

@@ -57,6 +57,7 @@ type Cores struct {
 type Subject struct {
 	Name    string `json:"name"`
 	Kind    string `json:"kind"`
+	Feature string `json:"feature,omitempty"` // of the kernel's, that sets it apart from plain sluice
 	Path    string `json:"path,omitempty"`
 	Version string `json:"version,omitempty"`
 }

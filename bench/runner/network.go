@@ -19,6 +19,7 @@ type network struct {
 	name                  string
 	load, subject, origin *process.Room
 	front, back           netip.Addr // what the subject listens on, what the origin does
+	device                string     // by which clients come to the subject
 }
 
 func loopback() (*network, error) {
@@ -27,7 +28,7 @@ func loopback() (*network, error) {
 		return nil, err
 	}
 	local := netip.MustParseAddr("127.0.0.1")
-	return &network{"loopback", room, room, room, local, local}, nil
+	return &network{"loopback", room, room, room, local, local, "lo"}, nil
 }
 
 // veth makes three network namespaces in a row, load – subject – origin, joined by pairs of veth devices. Where there is no subject
@@ -37,7 +38,7 @@ func veth(ctx context.Context) (n *network, err error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("only root may make network namespaces")
 	}
-	n = &network{name: "veth", front: netip.MustParseAddr("198.18.0.2"), back: netip.MustParseAddr("198.18.1.2")}
+	n = &network{name: "veth", front: netip.MustParseAddr("198.18.0.2"), back: netip.MustParseAddr("198.18.1.2"), device: "front"}
 	defer func() {
 		if err != nil {
 			n.close()

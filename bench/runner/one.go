@@ -82,10 +82,18 @@ func (r *runner) run(ctx context.Context, p *place, s *subject.Subject, rate flo
 	if err != nil {
 		return nil, err
 	}
-	running, err := s.Start(ctx, p.network.subject, subject.Setup{
+	room, setup := p.network.subject, subject.Setup{
 		Listen: listen, Patient: patient, Servers: p.origins.spec.Listen, Loops: loops(p.Scenario), Connections: p.connections(), ServerMaxConn: p.ServerMaxConn,
-		CPUs: r.cores.Subjects[loops(p.Scenario)], Directory: r.Directory,
-	})
+		CPUs: r.cores.Subjects[loops(p.Scenario)], Directory: r.Directory, Interface: p.network.device,
+	}
+	if s.Feature() == "namespace" { // it stands outside
+		outside, err := r.network(ctx, false)
+		if err != nil {
+			return nil, err
+		}
+		room, setup.Namespace, setup.Inside = outside.subject, p.network.subject.Namespace(), p.network.subject
+	}
+	running, err := s.Start(ctx, room, setup)
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func Run(ctx context.Context, o Options) (*result.File, error) {
 		if filepath.Dir(path) == o.Directory { // built for this run, and gone with it
 			path = ""
 		}
-		r.file.Subjects = append(r.file.Subjects, result.Subject{Name: s.Name, Kind: s.Kind, Path: path, Version: s.Version})
+		r.file.Subjects = append(r.file.Subjects, result.Subject{Name: s.Name, Kind: s.Kind, Feature: s.Feature(), Path: path, Version: s.Version})
 	}
 	for _, m := range o.Missing {
 		r.file.Missing = append(r.file.Missing, result.Missing(m))
@@ -165,7 +165,7 @@ func (r *runner) scenario(ctx context.Context, s *scenario.Scenario, out *result
 	if p.network, err = r.network(ctx, s.Veth); err != nil {
 		if s.Veth && ctx.Err() == nil {
 			out.Missing = append(out.Missing, result.Missing{Name: "all subjects", Reason: err.Error()})
-			r.done += len(r.Subjects) * r.rounds(s)
+			r.done += len(r.taking(s)) * r.rounds(s)
 			return nil
 		}
 		return err
@@ -177,7 +177,7 @@ func (r *runner) scenario(ctx context.Context, s *scenario.Scenario, out *result
 	}
 	if err := r.startOrigins(ctx, p); errors.Is(err, exec.ErrNotFound) {
 		out.Missing = append(out.Missing, result.Missing{Name: "all subjects", Reason: "nginx is not installed"})
-		r.done += len(r.Subjects) * r.rounds(s)
+		r.done += len(r.taking(s)) * r.rounds(s)
 		return nil
 	} else if err != nil {
 		return err
@@ -201,10 +201,23 @@ func (r *runner) scenario(ctx context.Context, s *scenario.Scenario, out *result
 	return nil
 }
 
+// taking gives the subjects that a scenario is for.
+func (o *Options) taking(s *scenario.Scenario) (part []*subject.Subject) {
+	for _, x := range o.Subjects {
+		switch {
+		case x.Feature() != "" && !slices.Contains(s.Features, x.Kind):
+		case x.Feature() == "" && len(s.Features) > 0 && x.Kind != "sluice" && x.Kind != "haproxy":
+		default:
+			part = append(part, x)
+		}
+	}
+	return part
+}
+
 // Total is the number of runs that are timed.
 func (o *Options) Total() (n int) {
 	for i := range o.Scenarios {
-		n += len(o.Subjects) * o.rounds(&o.Scenarios[i])
+		n += len(o.taking(&o.Scenarios[i])) * o.rounds(&o.Scenarios[i])
 	}
 	return n
 }
@@ -215,19 +228,20 @@ func (o *Options) Looks() (n int, beside time.Duration) {
 	n = o.Total()
 	for i := range o.Scenarios {
 		s := &o.Scenarios[i]
+		subjects := len(o.taking(s))
 		switch {
 		case s.Capacity > 0 && s.Of == "":
-			n += len(o.Subjects) * o.rounds(s)
+			n += subjects * o.rounds(s)
 		case s.Capacity > 0:
-			n += len(o.Subjects) + o.rounds(s)
+			n += subjects + o.rounds(s)
 		}
 		if s.Detailed() && o.Calls {
-			n += len(o.Subjects)
-			beside += time.Duration(len(o.Subjects)) * 1500 * time.Millisecond // perf takes its tracepoints down one after the other
+			n += subjects
+			beside += time.Duration(subjects) * 1500 * time.Millisecond // perf takes its tracepoints down one after the other
 		}
 		if s.Detailed() && o.Profile {
-			n += len(o.Subjects)
-			beside += time.Duration(len(o.Subjects)) * 1000 * time.Millisecond // perf looks up symbols
+			n += subjects
+			beside += time.Duration(subjects) * 1000 * time.Millisecond // perf looks up symbols
 		}
 	}
 	return n, beside + time.Duration(n)*overhead
@@ -305,7 +319,7 @@ func (r *runner) able(ctx context.Context, p *place) ([]*subject.Subject, error)
 		p.out.Missing = append(p.out.Missing, result.Missing{Name: s.Name, Reason: reason})
 		r.done += r.rounds(p.Scenario)
 	}
-	for _, s := range r.Subjects {
+	for _, s := range r.taking(p.Scenario) {
 		switch {
 		case p.ServerMaxConn > 0 && !s.Queues():
 			leave(s, "it holds no connections back")

@@ -11,7 +11,7 @@ import (
 )
 
 // All is every scenario, in the order in which they are run and shown.
-var All = slices.Concat(small, ends, bulk, latency, memory, rest, priorities)
+var All = slices.Concat(small, ends, bulk, latency, memory, rest, priorities, features)
 
 // Metrics that scenarios name; package result defines them.
 var (

@@ -36,6 +36,9 @@ type Scenario struct {
 	Loops int
 	// Veth puts load, balancer and origin into three network namespaces.
 	Veth bool
+	// Features are the kinds of subjects with a kernel's feature that the scenario is about. It has no other subjects then, but plain
+	// sluice and HAProxy.
+	Features []string
 
 	// Capacity makes the load open loop at this part of a capacity, which is measured beforehand by the same load in closed loop.
 	// Of is whose capacity: empty for each subject's own, Lowest for that of the slowest balancer, or a kind of subject, the first

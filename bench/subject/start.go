@@ -4,6 +4,7 @@ package subject
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -34,6 +35,10 @@ type Setup struct {
 	ServerMaxConn int // of each server; 0: no limit
 	CPUs          []int
 	Directory     string // for files, and there already
+	Interface     string // the device that clients come by
+	// Namespace is where Listen and Servers are, for a subject that stands elsewhere and reaches into it; Inside is a room there.
+	Namespace string
+	Inside    *process.Room
 }
 
 // Running is a subject that has been started.
@@ -53,6 +58,7 @@ type Order struct {
 	Configuration string           // written to a file; empty: it has none
 	Arguments     []string         // {config} in them stands for that file
 	Open          []netip.AddrPort // it has started when all of these are open
+	Inside        *process.Room    // from where they are; nil: from its own room
 	CPUs          []int
 	Directory     string    // for the file, and there already
 	Output        io.Writer // see process.Command
@@ -90,9 +96,10 @@ func (s *Subject) Launch(ctx context.Context, room *process.Room, o Order) (*Run
 	if r.Process, err = room.Start(process.Command{Name: s.Name, Path: s.Path, Arguments: arguments, CPUs: o.CPUs, Output: o.Output}); err != nil {
 		return nil, err
 	}
+	inside := cmp.Or(o.Inside, room)
 	for _, address := range o.Open {
 		if err == nil {
-			err = r.Await(ctx, "its port to open", func() bool { return Open(room, address) })
+			err = r.Await(ctx, "its port to open", func() bool { return Open(inside, address) })
 		}
 	}
 	if err == nil {
@@ -107,7 +114,7 @@ func (s *Subject) Launch(ctx context.Context, room *process.Room, o Order) (*Run
 
 // order makes the configuration, and the arguments that make the subject use it.
 func (s *Subject) order(c Setup) (o Order, err error) {
-	o = Order{Open: []netip.AddrPort{c.Listen}, CPUs: c.CPUs, Directory: c.Directory}
+	o = Order{Open: []netip.AddrPort{c.Listen}, CPUs: c.CPUs, Directory: c.Directory, Inside: c.Inside}
 	switch s.Kind {
 	case "netpoll", "netpoll-slow":
 		o.Arguments = []string{"-listen", c.Listen.String(), "-servers", join(c.Servers), "-loops", strconv.Itoa(c.Loops)}
@@ -126,7 +133,8 @@ func (s *Subject) order(c Setup) (o Order, err error) {
 		o.Configuration, err = fill("haproxy.cfg.tmpl", struct {
 			Setup
 			CopyOnly bool
-		}{c, s.Kind == "sluice-copy"})
+			Feature  string
+		}{c, s.Kind == "sluice-copy", s.Feature()})
 	}
 	return o, err
 }

@@ -8,6 +8,7 @@
 //	direct            no balancer at all: what the load, the origin and the kernel can do
 //	sluice            built from this tree; adaptive: copies, and splices what turns out to be bulk
 //	sluice-copy       the same without splice
+//	sluice-FEATURE    the same with one of the kernel's features, in the scenarios about it: see Features
 //	haproxy           the one in PATH; haproxy=/path/to/haproxy another one
 //	nginx             its stream module
 //	netpoll           bench/peers/netpoll
@@ -22,6 +23,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -39,12 +41,29 @@ type Subject struct {
 // Standard are the subjects of a run that names none, but for those in HAPROXY.
 var Standard = []string{"direct", "sluice", "sluice-copy", "haproxy", "nginx", "netpoll"}
 
+// Features are subjects that are sluice with one of the kernel's features switched on. They take part only in scenarios that
+// name them.
+var Features = []string{"sluice-cpu", "sluice-least", "sluice-sockmap", "sluice-guard", "sluice-namespace"}
+
+// Feature is the kernel's feature that sets s apart from plain sluice; empty: none.
+func (s *Subject) Feature() string {
+	if !slices.Contains(Features, s.Kind) {
+		return ""
+	}
+	return strings.TrimPrefix(s.Kind, "sluice-")
+}
+
+// own tells that it is built from this tree's main package.
+func (s *Subject) own() bool {
+	return s.Kind == "sluice" || s.Kind == "sluice-copy" || s.Feature() != ""
+}
+
 // Direct tells that there is no balancer.
 func (s *Subject) Direct() bool { return s.Kind == "direct" }
 
 // Queues tells that it can hold connections back while a server is full.
 func (s *Subject) Queues() bool {
-	return s.Kind == "sluice" || s.Kind == "sluice-copy" || s.Kind == "haproxy"
+	return s.own() || s.Kind == "haproxy"
 }
 
 // Missing is a subject that was asked for and is not there.
@@ -53,9 +72,15 @@ type Missing struct{ Name, Reason string }
 // module is where built subjects come from.
 const module = "github.com/sluice-lb/sluice"
 
-// built are the packages that are built for a run.
-var built = map[string]string{
-	"sluice": module, "sluice-copy": module, "netpoll": module + "/bench/peers/netpoll", "netpoll-slow": module + "/bench/peers/netpoll",
+// source is the package of this tree that s is built from; empty: it is installed.
+func (s *Subject) source() string {
+	switch {
+	case s.own():
+		return module
+	case s.Kind == "netpoll" || s.Kind == "netpoll-slow":
+		return module + "/bench/peers/netpoll"
+	}
+	return ""
 }
 
 // Find looks for subjects, and builds in directory what is built from this tree, with build tags if there are some. A word that is no subject is
@@ -84,19 +109,16 @@ func Find(ctx context.Context, words []string, directory string, tags ...string)
 
 // find completes s. It gives false if there is no such kind, and an error if it is not installed.
 func (s *Subject) find(ctx context.Context, directory string, tags []string) (known bool, err error) {
-	switch s.Kind {
-	case "direct":
+	switch source := s.source(); {
+	case s.Direct():
 		return true, nil
-	case "haproxy", "nginx":
-		if s.Path == "" {
-			s.Path = s.Kind
-		}
-	case "sluice", "sluice-copy", "netpoll", "netpoll-slow":
-		if s.Path == "" {
-			s.Path, err = build(ctx, built[s.Kind], directory, tags)
-		}
-	default:
+	case source == "" && s.Kind != "haproxy" && s.Kind != "nginx":
 		return false, nil
+	case s.Path != "":
+	case source == "":
+		s.Path = s.Kind
+	default:
+		s.Path, err = build(ctx, source, directory, tags)
 	}
 	if err == nil {
 		s.Path, err = LookPath(s.Path)
@@ -104,11 +126,11 @@ func (s *Subject) find(ctx context.Context, directory string, tags []string) (kn
 	if err != nil {
 		return true, err
 	}
-	switch s.Kind {
-	case "nginx":
+	switch {
+	case s.Kind == "nginx":
 		s.Version = firstLine(ctx, s.Path, "-v")
 		s.module, err = findModule(ctx, s.Path)
-	case "haproxy", "sluice", "sluice-copy":
+	case s.Kind == "haproxy" || s.own():
 		s.Version = firstLine(ctx, s.Path, "-v")
 	default:
 		s.Version = "github.com/cloudwego/netpoll " + dependency(ctx, s.Path, "github.com/cloudwego/netpoll")
