@@ -166,6 +166,16 @@ func (p *Process) Kill() {
 // Output is the end of what the process wrote.
 func (p *Process) Output() string { return p.output.String() }
 
+// Said gives the first line of Output that has the word in it; empty: none has.
+func (p *Process) Said(word string) string {
+	for line := range strings.Lines(p.Output()) {
+		if strings.Contains(line, word) {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
+}
+
 // tail keeps the end of what is written to it, and passes all of it on.
 type tail struct {
 	all  io.Writer // may be nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sluice-lb/sluice/bench/load"
@@ -43,6 +44,13 @@ func (r *runner) one(ctx context.Context, p *place, s *subject.Subject, round in
 	}
 	started := time.Now().UTC()
 	look, err := r.run(ctx, p, s, rate, nil)
+	if without := new(subject.WithoutFeature); errors.As(err, &without) {
+		if missing := (result.Missing{Name: s.Name, Reason: without.Reason}); !slices.Contains(p.out.Missing, missing) {
+			p.out.Missing = append(p.out.Missing, missing)
+		}
+		r.done++
+		return nil
+	}
 	if err != nil {
 		return err
 	}

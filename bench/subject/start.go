@@ -53,6 +53,11 @@ var templates embed.FS
 
 var parsed = template.Must(template.ParseFS(templates, "*.tmpl"))
 
+// WithoutFeature is the error of a subject that runs, but without the feature of the kernel's that is to be measured.
+type WithoutFeature struct{ Name, Reason string }
+
+func (e *WithoutFeature) Error() string { return e.Name + ": " + e.Reason }
+
 // Order is how a program is started.
 type Order struct {
 	Configuration string           // written to a file; empty: it has none
@@ -104,6 +109,9 @@ func (s *Subject) Launch(ctx context.Context, room *process.Room, o Order) (*Run
 	}
 	if err == nil {
 		r.PIDs, err = measure.Group(r.PID())
+	}
+	if warned := r.Said("[WARNING]"); err == nil && s.Feature() != "" && warned != "" {
+		err = &WithoutFeature{s.Name, warned}
 	}
 	if err != nil {
 		r.Stop()
