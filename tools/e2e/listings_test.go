@@ -24,10 +24,10 @@ func TestHugeListings(t *testing.T) {
 		flows = 9_000
 	}
 	logs, addr := harness.ReceiveUDP(t), harness.Loopback(t)
-	text, socket := withSocket(t, config(logs, "", section("frontend front", "bind "+addr, fmt.Sprint("maxconn ", flows+1000), "default_backend back"),
+	text, socket := withSocket(t, config(logs, "", section("frontend front", "bind "+addr, fmt.Sprint("maxconn ", flows+200), "default_backend back"),
 		section("backend back", "timeout queue 60s", fmt.Sprint("server a ", harness.Serve(t, harness.Echo).Addr, " maxconn ", served)),
 		section("backend many", fmt.Sprintf("server-template x 1-%d 127.0.0.1:1", servers))))
-	b := harness.Start(t, strings.Replace(text, "maxconn 1000", fmt.Sprint("maxconn ", flows+1000), 1))
+	b := harness.Start(t, strings.Replace(text, "maxconn 1000", fmt.Sprint("maxconn ", flows+200), 1))
 	var clients []harness.Stream
 	for range flows {
 		clients = append(clients, harness.DialTCP(t, addr))
