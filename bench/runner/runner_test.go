@@ -78,6 +78,9 @@ func TestEveryScenario(t *testing.T) {
 					t.Skip("no haproxy")
 				}
 			}
+			if len(s.Features) > 0 {
+				subjects = find(t, s.Features[i%len(s.Features)])
+			}
 			small := s.Smallest()
 			o := options(t, []scenario.Scenario{small}, subjects)
 			if s.RestartAfter > 0 {
