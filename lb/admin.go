@@ -44,12 +44,37 @@ func (b *Balancer) openAdmin(pipes int) error {
 	a.listProxies()
 	a.cli = admin.New(admin.Options{Process: a, Failed: a.commandFailed, Timeout: g.StatsTimeout, MaxConn: g.StatsMaxConn})
 	b.admin = a
-	for i := range g.StatsSockets {
-		if err := a.openSocket(&g.StatsSockets[i]); err != nil {
-			return at(g.StatsSockets[i].Pos, "stats socket %s: %w", g.StatsSockets[i].Bind.Address, err)
+	opened := make([]net.Listener, len(g.StatsSockets))
+	openSockets := func(paths bool) error {
+		for i := range g.StatsSockets {
+			s := &g.StatsSockets[i]
+			if (s.Bind.Address.Family == config.Unix) != paths {
+				continue
+			}
+			listener, err := a.openSocket(s)
+			if err != nil {
+				return at(s.Pos, "stats socket %s: %w", s.Bind.Address, err)
+			}
+			opened[i] = listener
+		}
+		return nil
+	}
+	// A path is taken over from the process that listens there: last, so that a start that fails for another one's sake leaves it alone.
+	err := openSockets(false)
+	if err == nil {
+		err = a.openPages()
+	}
+	if err == nil {
+		err = openSockets(true)
+	}
+	for i, listener := range opened {
+		if listener != nil {
+			s := &g.StatsSockets[i]
+			level, _ := admin.ParseLevel(s.Level)
+			a.cli.Listen(listener, admin.Socket{Name: socketName(s.Bind.Address), Level: level, Output: admin.Output(s.SeverityOutput)})
 		}
 	}
-	return a.openPages()
+	return err
 }
 
 // start begins to serve.
@@ -76,7 +101,8 @@ func (a *administration) commandFailed(line string) {
 	a.say(config.Alert, line)
 }
 
-func (a *administration) openSocket(s *config.StatsSocket) error {
+// openSocket opens a stats socket; one whose namespace is awaited gives a listener that has nothing yet.
+func (a *administration) openSocket(s *config.StatsSocket) (net.Listener, error) {
 	listen := func() (net.Listener, error) {
 		socket, listener, err := openPlain(a.spaces, a.config, &config.Proxy{}, &s.Bind)
 		if err == nil {
@@ -87,14 +113,12 @@ func (a *administration) openSocket(s *config.StatsSocket) error {
 	listener, err := listen()
 	var absent *netns.AbsentError
 	if err != nil && !(s.Bind.NamespaceLate && errors.As(err, &absent)) {
-		return err
+		return nil, err
 	}
 	if s.Bind.Namespace != "" {
 		listener = a.followSocket(s, listener, listen)
 	}
-	level, _ := admin.ParseLevel(s.Level)
-	a.cli.Listen(listener, admin.Socket{Name: socketName(s.Bind.Address), Level: level, Output: admin.Output(s.SeverityOutput)})
-	return nil
+	return listener, nil
 }
 
 // followSocket has a stats socket follow its network namespace. It listens there already if now is not nil.

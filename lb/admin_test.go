@@ -4,12 +4,16 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sluice-lb/sluice/lb/config"
 )
 
 // command sends a line to a stats socket and gives the answer.
@@ -146,6 +150,30 @@ backend back
 	}()
 	b.Stop()
 	<-end
+}
+
+// A process that cannot start, because another socket is not to be had, leaves the running one's path alone, wherever it stands in the file.
+func TestFailedStartLeavesTheSocket(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	taken := "abns@" + filepath.Base(filepath.Dir(filepath.Dir(socket))) + strconv.Itoa(os.Getpid())
+	text := "global\n    stats socket " + socket + " level admin\n    stats socket " + taken + "\nlisten front\n    bind " + freeAddress(t) + "\n    server a 127.0.0.1:1\n"
+	b, _ := open(t, text)
+	if err := b.Start(); err != nil {
+		t.Fatal(err)
+	}
+	cfg, found := config.Load([]config.File{{Name: "test.cfg", Data: []byte(text)}}, config.NewEnv(nil), config.LoadOptions{})
+	if cfg == nil {
+		t.Fatal(found)
+	}
+	if second, err := Open(cfg, Options{MaxConnOverride: 10}); err == nil || !strings.Contains(err.Error(), taken) {
+		if err == nil {
+			second.Stop()
+		}
+		t.Errorf("the second process: %v", err)
+	}
+	if got := command(t, socket, "show cli sockets"); !strings.Contains(got, "unix@"+socket+" admin all\n"+taken+" operator all\n") {
+		t.Error(got)
+	}
 }
 
 // A soft stop closes the socket; who is connected sees that the process stops.
