@@ -50,6 +50,15 @@ func (s *Socket) Taken() (uint64, Errno) {
 	return 0, EAGAIN
 }
 
+// LastSent is when TCP sent bytes on this side last, on the loop's clock, to a few milliseconds (tcpi_last_data_sent).
+func (s *Socket) LastSent() (time.Duration, Errno) {
+	var info unix.TCPInfo
+	if e := tcpInfo(s.fd, &info); e != 0 {
+		return 0, e
+	}
+	return time.Since(epoch) - time.Duration(info.Last_data_sent)*time.Millisecond, 0
+}
+
 // Since tells when it was on the loop's clock that CLOCK_MONOTONIC was at the given time.
 func (l *Loop) Since(monotonic time.Duration) time.Duration { return monotonic - epochMonotonic }
 

@@ -242,7 +242,7 @@ func (f *Flow) drain() {
 func (f *Flow) drained(from *side) bool {
 	r, to := f.redirect, f.other(from)
 	w := r.way(from)
-	_, moved, _, _ := f.loop.Redirect.Arrived(r.placeOf(from))
+	_, moved, _, last := f.loop.Redirect.Arrived(r.placeOf(from))
 	if moved == w.moved && moved+w.base == w.taken {
 		return true // known already
 	}
@@ -252,9 +252,9 @@ func (f *Flow) drained(from *side) bool {
 	}
 	if taken != w.taken {
 		w.taken = taken
-		to.progress = f.loop.Now()
+		to.progress = max(to.progress, f.tookAt(from, last, w.base+moved == taken))
 		if !to.independent {
-			to.activity = to.progress
+			to.activity = max(to.activity, to.progress)
 		}
 	}
 	to.blocked = errno == 0 && !to.writeClosed && w.base+moved != taken
@@ -263,6 +263,23 @@ func (f *Flow) drained(from *side) bool {
 	}
 	f.countMoved(from, moved)
 	return true
+}
+
+// tookAt is when the other side took bytes last. A redirected direction is looked at when the timer fires, and that may be a whole timeout
+// later: it would be counted twice. What was taken at all was taken when it arrived, or when bytes that were sent made room for it.
+func (f *Flow) tookAt(from *side, arrived time.Duration, all bool) time.Duration {
+	now := f.loop.Now()
+	if from.course != redirected {
+		return now // while it drains looks are close together
+	}
+	when, errno := f.other(from).LastSent()
+	if errno != 0 {
+		return now
+	}
+	if all {
+		when = max(when, f.loop.Since(arrived))
+	}
+	return min(when, now)
 }
 
 // countMoved adds what was redirected since the last time to the flow's bytes.
