@@ -64,6 +64,7 @@ const (
 	loops
 	logDrops
 	programs
+	guardDrops
 	nameServers
 	tenants
 	frontends
@@ -84,7 +85,7 @@ var tables = []struct {
 	{ofListener, listeners, listenerFamilies},
 	{ofBackend, backends, backendFamilies},
 	{ofServer, servers, serverFamilies},
-	{ofGlobal, loops, loopFamilies}, {ofGlobal, logDrops, logFamilies}, {ofGlobal, programs, programFamilies}, {ofGlobal, nameServers, nameServerFamilies}, {ofGlobal, tenants, tenantFamilies},
+	{ofGlobal, loops, loopFamilies}, {ofGlobal, logDrops, logFamilies}, {ofGlobal, programs, programFamilies}, {ofGlobal, guardDrops, guardFamilies}, {ofGlobal, nameServers, nameServerFamilies}, {ofGlobal, tenants, tenantFamilies},
 	{ofFrontend, frontends, ownFrontendFamilies},
 	{ofBackend, backends, ownBackendFamilies},
 	{ofServer, servers, ownServerFamilies},

@@ -48,6 +48,10 @@ func (f *fake) Steering() *admin.Steering {
 
 func (f *fake) Lookup() *admin.Lookup { return &admin.Lookup{Given: 8, Refused: 1} }
 
+func (f *fake) Guard() (*admin.Guard, error) {
+	return &admin.Guard{DropsDenied: 6, DropsSource: 5, DropsPrefix: 4, SYNs: 30}, nil
+}
+
 func (f *fake) Tenants() []admin.Tenant { return []admin.Tenant{f.tenant} }
 
 func (f *fake) Resolvers() []admin.Resolvers {

@@ -53,6 +53,10 @@ var programFamilies = []family{
 	{name: "sluice_ebpf_connections_total", kind: counter, help: "Connections that a program in the kernel brought to a listening socket, or did not, by why, in the words of 'show ebpf'.", count: func(e *entity, _ int) float64 { return float64(e.number) }},
 }
 
+var guardFamilies = []family{
+	{name: "sluice_guard_drops_total", kind: counter, help: "Packets that the source guard has dropped, by reason, in the words of 'show guard'.", count: func(e *entity, _ int) float64 { return float64(e.number) }},
+}
+
 var nameServerFamilies = []family{
 	{name: "sluice_nameserver_events_total", kind: counter, help: "Questions to name servers and what came of them, in the words of 'show resolvers'.", count: func(e *entity, _ int) float64 { return float64(e.number) }},
 }

@@ -92,6 +92,15 @@ func (s *snapshot) takePrograms(x *Exporter) {
 		add("lookup", "refused", v.Refused)
 		add("lookup", "gone", v.Gone)
 	}
+	// A guard whose counters cannot be read has no samples: "show guard" tells why.
+	if v, err := x.process.Guard(); v != nil && err == nil {
+		drop := func(reason string, n uint64) {
+			s[guardDrops] = append(s[guardDrops], entity{labels: []*dto.LabelPair{pair("reason", reason)}, number: n})
+		}
+		drop("denied", v.DropsDenied)
+		drop("source_syn_rate", v.DropsSource)
+		drop("prefix_syn_rate", v.DropsPrefix)
+	}
 }
 
 func (s *snapshot) takeRows(x *Exporter, q *query) {
