@@ -363,6 +363,7 @@ func TestRecipesOfPrograms(t *testing.T) {
 	want := map[string][]string{
 		"sluice-steering": {"1 3\n2 3\n3 3\n4 3\n", "steering: least, groups 1, hashed 0"},
 		"sluice-vip":      {"198.51.100.1:443: hello\n", "198.51.100.254:443: hello\n", "198.51.100.10:12345: hello\n", "198.51.100.1:444: refused\n", "targets 1, given 3,"},
+		"sluice-redirect": {"one\n", "redirected=true\n", "two\n", "sockmap: 1 connections and 8 bytes moved"},
 	}
 	found := 0
 	for _, recipe := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
@@ -373,7 +374,8 @@ func TestRecipesOfPrograms(t *testing.T) {
 			found++
 			own := fmt.Sprintf("e2e-%d-%s", os.Getpid(), strings.TrimPrefix(name, "sluice-")) // other runs may be under way
 			// Where a machine is slow a second may not be enough for a start: the recipe's pauses are made longer.
-			script := "PATH=" + directory + ":$PATH\n" + strings.NewReplacer(name, own, "sleep 1\n", "sleep 3\n", "sleep 2\n", "sleep 6\n", "sleep 3 |", "sleep 12 |").Replace(recipe[1])
+			script := "PATH=" + directory + ":$PATH\n" + strings.NewReplacer(name, own, "sleep 1\n", "sleep 3\n", "sleep 2\n", "sleep 6\n", "sleep 3 |", "sleep 12 |",
+				"sleep 2;", "sleep 6;", "sleep 3)", "sleep 6)").Replace(recipe[1])
 			out, said, code := harness.Exec(t, nil, "bash", "-euc", script)
 			if code != 0 {
 				exec.Command("ip", "netns", "del", own).Run()
