@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
@@ -131,7 +130,11 @@ func (g *Guard) Attach(name string, mode GuardMode) (GuardMode, error) {
 	if err != nil {
 		return "", err
 	}
-	if old := guardOn(i.Index); old != nil {
+	old, err := guardOn(i.Index)
+	if err != nil {
+		return "", err
+	}
+	if old != nil {
 		if err := old.Update(g.objects.SluiceGuard); err != nil {
 			old.Close()
 			return "", fmt.Errorf("replacing the guard of another process: %w", err)
@@ -155,28 +158,6 @@ func (g *Guard) Attach(name string, mode GuardMode) (GuardMode, error) {
 		}
 	}
 	return "", fmt.Errorf("attaching to %s (%s): %w", name, mode, err)
-}
-
-// guardOn finds the guard that a process of sluice has on an interface: an XDP link whose program has the guard's name; nil: there is none.
-func guardOn(index int) link.Link {
-	it := new(link.Iterator)
-	defer it.Close()
-	for it.Next() {
-		info, err := it.Link.Info()
-		if err != nil || info.Type != link.XDPType || info.XDP() == nil || int(info.XDP().Ifindex) != index {
-			continue
-		}
-		program, err := ebpf.NewProgramFromID(info.Program)
-		if err != nil {
-			continue
-		}
-		is, err := program.Info()
-		program.Close()
-		if err == nil && is.Name == "sluice_guard" {
-			return it.Take()
-		}
-	}
-	return nil
 }
 
 // Deny puts a prefix on the deny list. Doing it again does nothing.

