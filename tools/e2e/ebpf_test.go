@@ -364,6 +364,7 @@ func TestRecipesOfPrograms(t *testing.T) {
 		"sluice-steering": {"1 3\n2 3\n3 3\n4 3\n", "steering: least, groups 1, hashed 0"},
 		"sluice-vip":      {"198.51.100.1:443: hello\n", "198.51.100.254:443: hello\n", "198.51.100.10:12345: hello\n", "198.51.100.1:444: refused\n", "targets 1, given 3,"},
 		"sluice-redirect": {"one\n", "redirected=true\n", "two\n", "sockmap: 1 connections and 8 bytes moved"},
+		"sluice-guard":    {"connected\n", "guard: on in (native)", "\ndenied\n"},
 	}
 	found := 0
 	for _, recipe := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
