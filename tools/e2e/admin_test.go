@@ -24,10 +24,12 @@ func withSocket(t *testing.T, text string) (string, string) {
 // operate sends commands to a stats socket, shuts that side down, and gives the answer.
 func operate(t testing.TB, network, address, commands string) string {
 	t.Helper()
-	conn, err := net.Dial(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var conn net.Conn
+	harness.Eventually(t, "a connection to "+address, func() (there bool) { // the last socket that a start opens
+		var err error
+		conn, err = net.Dial(network, address)
+		return err == nil
+	})
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
 	io.WriteString(conn, commands+"\n")

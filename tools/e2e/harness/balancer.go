@@ -121,13 +121,16 @@ func (b *Balancer) run() {
 	}()
 }
 
-// bindLine finds the addresses of a configuration's bind lines.
-var bindLine = regexp.MustCompile(`(?m)^\s*bind\s+(\S+)`)
+// listenLine finds the addresses of a configuration's bind lines and stats sockets.
+var listenLine = regexp.MustCompile(`(?m)^\s*(?:bind|stats\s+socket)\s+(\S+)(.*)$`)
 
 // waitListening returns when every bound address is in the kernel's table of listeners.
 func (b *Balancer) waitListening(config string) {
 	b.t.Helper()
-	for _, match := range bindLine.FindAllStringSubmatch(config, -1) {
+	for _, match := range listenLine.FindAllStringSubmatch(config, -1) {
+		if strings.Contains(match[2], " namespace ") {
+			continue // it is in the tables of another namespace: the test waits itself
+		}
 		for _, address := range strings.Split(match[1], ",") {
 			ok := WaitUntil(Patience, func() bool { return b.Exited() || b.listening(address) })
 			if !ok || b.Exited() {
