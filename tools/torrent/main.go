@@ -87,7 +87,7 @@ func size(text string) (int64, error) {
 
 // run gives what the balancer tells of itself at the end.
 func (t *torrent) run(sluice, proxy string, loops int) ([]string, error) {
-	if err := t.listen(); err != nil {
+	if err := t.listen(t.serve); err != nil {
 		return nil, err
 	}
 	b, err := start(t, sluice, proxy, loops)

@@ -16,20 +16,9 @@ import (
 // with "option sockmap". CPU is that of the whole machine, from /proc/stat, because the kernel's workers belong to no process.
 func measure(sluice string, loops, rounds int, each time.Duration) error {
 	t := &torrent{}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if err := t.listen(func(conn *net.TCPConn) { io.Copy(conn, conn) }); err != nil {
 		return err
 	}
-	t.origin = l.Addr().String()
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go io.Copy(conn, conn)
-		}
-	}()
 	for _, connections := range []int{1, 100} {
 		found := map[string][][2]float64{}
 		for range rounds {

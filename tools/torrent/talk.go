@@ -220,8 +220,8 @@ func (t *torrent) flow(number uint64) {
 	t.ended.Add(1)
 }
 
-// listen starts the origin.
-func (t *torrent) listen() error {
+// listen starts the origin, which serves each connection by itself.
+func (t *torrent) listen(serve func(*net.TCPConn)) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -233,7 +233,7 @@ func (t *torrent) listen() error {
 			if err != nil {
 				return
 			}
-			go t.serve(conn.(*net.TCPConn))
+			go serve(conn.(*net.TCPConn))
 		}
 	}()
 	return nil
